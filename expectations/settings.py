@@ -1,0 +1,122 @@
+"""The settings that every program shares: where the state lies and how the S3 server is reached.
+
+They come from `URETIMIQ_*` environment variables; what `make up` has generated for a home (ports, keys) lies in
+`settings.env` in that home and is used where the environment says nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from expectations.contract import Contract, Zone
+
+PREFIX = "URETIMIQ_"
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the message is one line with its name, its value and the remedy."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings. The name of a field in capitals, after URETIMIQ_, is its environment variable."""
+
+    home: Path = Path(".uretimiq")
+    port: int = 8300  # API; the other servers lie at fixed distances from it, see below
+    lake: str = ""  # URI of the lake: a folder or s3://bucket/prefix; default HOME/lake
+    landing: str = "s3://landing"
+    s3_endpoint: str = ""  # default: the S3 server of `make up`
+    s3_region: str = "us-east-1"
+    s3_access_key: str = ""
+    s3_secret_key: str = field(default="", repr=False)
+    mlflow_uri: str = ""  # default: SQLite in HOME
+    spark_master: str = "local[*]"
+    spark_memory: str = "3g"
+    environment: str = "development"
+    tenants: str = ""  # default tenants of a run, comma-separated; empty for all
+    data: str = "../shared/data"  # real data for tests and examples
+    log_level: str = "INFO"
+
+    @property
+    def port_s3(self) -> int:
+        return self.port + 33
+
+    @property
+    def port_mlflow(self) -> int:
+        return self.port + 50
+
+    @property
+    def port_airflow(self) -> int:
+        return self.port + 80
+
+    @property
+    def lake_uri(self) -> str:
+        return self.lake.rstrip("/") or str(self.home / "lake")
+
+    @property
+    def s3_url(self) -> str:
+        return self.s3_endpoint or f"http://127.0.0.1:{self.port_s3}"
+
+    @property
+    def landing_bucket(self) -> str:
+        return self.landing.removeprefix("s3://").split("/")[0]
+
+    @property
+    def tracking_uri(self) -> str:
+        return self.mlflow_uri or f"sqlite:///{self.home / 'mlflow' / 'mlflow.db'}"
+
+    def place(self, contract: Contract, zone: Zone | None = None) -> str:
+        """URI of the table of `contract` in `zone` (for a landed table bronze or silver; its own zone if None)."""
+        return f"{self.lake_uri}/{zone or contract.zone}/{contract.name}"
+
+    @property
+    def delta_rs_options(self) -> dict[str, str]:
+        """Storage options of delta-rs for the lake; empty for a folder."""
+        if not self.lake_uri.startswith("s3://"):
+            return {}
+        return {
+            "AWS_ENDPOINT_URL": self.s3_url,
+            "AWS_REGION": self.s3_region,
+            "AWS_ACCESS_KEY_ID": self.s3_access_key,
+            "AWS_SECRET_ACCESS_KEY": self.s3_secret_key,
+            "AWS_ALLOW_HTTP": "true",
+        }
+
+
+def _from_file(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    pairs = (line.split("=", 1) for line in path.read_text().splitlines() if "=" in line and not line.startswith("#"))
+    return {key.strip(): value.strip() for key, value in pairs}
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings. Raises SettingsError for an unknown name or a bad value."""
+    given = {k: v for k, v in (os.environ if environ is None else environ).items() if k.startswith(PREFIX)}
+    home = Path(given.get(PREFIX + "HOME") or ".uretimiq").expanduser().resolve()
+    merged = {**_from_file(home / "settings.env"), **given}
+    known = {f.name: f for f in fields(Settings)}
+    values: dict[str, object] = {}
+    for key, text in merged.items():
+        name = key.removeprefix(PREFIX).lower()
+        if name not in known:
+            raise SettingsError(f"{key}={text}: no such setting; there are {', '.join(PREFIX + k.upper() for k in known)}")
+        values[name] = text
+    values["home"] = home
+    if "port" in values:
+        values["port"] = _port(str(values["port"]))
+    settings = Settings(**values)  # type: ignore[arg-type]
+    if settings.environment not in ("development", "production"):
+        raise SettingsError(f"{PREFIX}ENVIRONMENT={settings.environment}: use development or production")
+    if not settings.landing.startswith("s3://"):
+        raise SettingsError(f"{PREFIX}LANDING={settings.landing}: use an s3:// address")
+    return settings
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 1024 <= int(text) <= 45000:
+        raise SettingsError(f"{PREFIX}PORT={text}: use a number from 1024 to 45000")
+    return int(text)
