@@ -58,18 +58,18 @@ class Column:
 
 
 def _literal(value: object) -> str:
-    """`value` as an SQL literal that Spark and DuckDB both read."""
+    """`value` as a literal of Spark SQL, which reads a backslash in a text as the begin of an escape."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
         return repr(value)
-    text = str(value).replace("'", "''")
+    text = str(value).replace("\\", "\\\\").replace("'", "''")
     return f"'{text}'"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One value rule. `sql` is true for a good row and null-safe: it never evaluates to null."""
+    """One value rule. `sql` (Spark's) is true for a good row and null-safe: it never evaluates to null."""
 
     name: str
     reason: str
@@ -138,19 +138,22 @@ class OneOf(Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class Matches(Rule):
-    """`column` matches the whole of `pattern` (a regular expression common to Java, RE2 and Python)."""
+    """`column` matches the whole of `pattern`, a regular expression common to Java, RE2 and Python.
+
+    Common to them means no `\\s`, `\\w` and `\\b`: each counts other characters to these classes.
+    """
 
     column: str
     pattern: str
 
     @property
     def anchored(self) -> str:
-        return f"^(?:{self.pattern})$"
+        """The pattern for engines that search. Not `^` and `$`: Java's `$` also stands before a last line break."""
+        return rf"\A(?:{self.pattern})\z"
 
     @property
     def sql(self) -> str:
-        escaped = self.anchored.replace("\\", "\\\\")  # Spark reads a string literal's backslashes as escapes
-        return f"({self.column} IS NULL OR regexp_like({self.column}, {_literal(escaped)}))"
+        return f"({self.column} IS NULL OR regexp_like({self.column}, {_literal(self.anchored)}))"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -241,6 +244,14 @@ class Contract:
             return self.partitioned_by
         return ("tenant", "year") if self.event_time else ("tenant",)
 
+    def unique_in(self, zone: Zone) -> tuple[str, ...]:
+        """The columns that together name one row in `zone`: bronze holds landed rows, silver versions of a key."""
+        if self.landed and zone is Zone.BRONZE:
+            return ("tenant", "content_hash", "row_index")
+        if self.landed and self.known_time:
+            return (*self.keys, self.known_time)
+        return self.keys
+
     def rules_in(self, zone: Zone) -> tuple[Rule, ...]:
         """NotNull for each column that may not be null, then the declared rules whose columns exist in `zone`."""
         present = tuple(
@@ -275,7 +286,7 @@ SITE = Column("site", pa.string(), "Plant, warehouse or store")
 PRODUCT = Column("product", pa.string(), "Product code of the ERP")
 AVAILABLE_AT = Column("available_at", UTC_TIME, "When we could have known the row")
 
-CODE = r"[^\s/=]([^/=\x00-\x1f]{0,98}[^\s/=])?"  # codes become folder names and URL parts
+CODE = r"[^\x00-\x20\x7f/=]([^\x00-\x1f\x7f/=]{0,98}[^\x00-\x20\x7f/=])?"  # codes become folder names and URL parts
 
 
 def code_rule(column: str) -> Matches:
