@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import random
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from deploy.local import s3, up
+from deploy.local.home import OFFSETS, Home, LocalError, is_free
+from deploy.local.s3 import Key
 from expectations import settings as settings_module
 from expectations.settings import Settings
 
@@ -62,3 +68,64 @@ def real_data() -> Path:
     if not (folder / "README.md").exists():
         pytest.skip(f"real data is not at {folder}: set URETIMIQ_DATA to its folder")
     return folder
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """A running S3 server with the bucket `landing`; `admin` reaches everything."""
+
+    home: Home
+    admin: Key
+
+    def gateway(self, tenant: str, site: str | None = None) -> Key:
+        """A gateway's key: reads, lists and writes the tenant's prefix alone. It takes effect within a moment."""
+        key, _ = s3.gateway_key(self.home, tenant, site)
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            try:
+                key.client().list_objects_v2(
+                    Bucket="landing", Prefix=f"{tenant}/{site}/" if site else f"{tenant}/", MaxKeys=1
+                )
+            except ClientError:
+                time.sleep(0.05)
+            else:
+                return key
+        raise AssertionError(f"the key of {tenant} did not take effect within 10 s")
+
+
+def free_home(path: Path) -> Home:
+    """A home at `path` on a hundred ports of which all that we use are free."""
+    for port in random.SystemRandom().sample(range(11_000, 32_000, 100), 100):
+        home = Home(path, port)
+        if all(is_free(home.port_of(name)) for name in OFFSETS):
+            return home
+    raise AssertionError("no hundred free ports between 11000 and 32000")
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """The S3 server of all tests: SeaweedFS in a home of its own. Use a tenant of your own name in it."""
+    home = free_home(tmp_path_factory.mktemp("s3").resolve())
+    try:
+        server = s3.server(home)
+    except LocalError as error:
+        pytest.skip(str(error))
+    try:
+        up.bring_up(home, [server], lambda _: None)
+        yield S3Server(home, s3.admin_key(home))
+    finally:
+        up.bring_down(home, ["s3"], lambda _: None, seconds=0)  # its data is thrown away
+
+
+@pytest.fixture
+def settings(s3_server: S3Server, tmp_path: Path) -> Settings:
+    """Settings of a home of its own on the S3 server of all tests."""
+    admin = s3_server.admin
+    return replace(
+        settings_module.load({}),
+        home=tmp_path / "home",
+        s3_endpoint=admin.endpoint,
+        s3_access_key=admin.access_key,
+        s3_secret_key=admin.secret_key,
+        spark_memory="2g",
+    )
