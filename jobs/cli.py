@@ -12,6 +12,7 @@ import click
 
 from expectations import settings as settings_module
 from expectations.settings import SettingsError
+from jobs import show
 from jobs.catalogue import INGEST, JOBS, NIGHT
 from jobs.context import Context
 from jobs.errors import JobError, TenantError, TenantsFailed
@@ -123,6 +124,9 @@ def verdict(tenants: tuple[str, ...], date: date | None, defer_failures: bool, a
         click.echo(f"night {ctx.night}: {len({r['tenant'] for r in rows})} tenants, {len(failed)} failed")
     if failed and not defer_failures:
         sys.exit(TENANTS_FAILED)
+
+
+cli.add_command(show.table)
 
 
 def _log_trace(error: BaseException) -> None:

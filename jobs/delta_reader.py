@@ -10,6 +10,18 @@ from expectations.contract import Contract, Zone
 from expectations.settings import Settings
 
 
+def read_version(settings: Settings, contract: Contract, zone: Zone | None = None) -> int | None:
+    """The newest Delta version; None where the table does not exist yet."""
+    from deltalake import DeltaTable
+    from deltalake.exceptions import TableNotFoundError
+
+    try:
+        place = settings.place(contract, zone)
+        return DeltaTable(place, storage_options=settings.delta_rs_options).version()
+    except TableNotFoundError:
+        return None
+
+
 def read_rows(
     settings: Settings,
     contract: Contract,

@@ -7,7 +7,8 @@ of the contract, which is checked here and nowhere deeper.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import pyarrow as pa
 
 from expectations.contract import Contract, Zone
 from expectations.settings import Settings
+from jobs.delta_reader import read_version
 from jobs.errors import JobError
 from jobs.lease import lease
 
@@ -49,9 +51,7 @@ class Lake:
         return self.settings.place(contract, zone).replace("s3://", "s3a://")
 
     def exists(self, contract: Contract, zone: Zone | None = None) -> bool:
-        from delta.tables import DeltaTable
-
-        return DeltaTable.isDeltaTable(self.spark, self.place(contract, zone))
+        return self.version(contract, zone) is not None
 
     def _create(self, contract: Contract, zone: Zone) -> None:
         from delta.tables import DeltaTable
@@ -80,12 +80,7 @@ class Lake:
 
     def version(self, contract: Contract, zone: Zone | None = None) -> int | None:
         """The newest Delta version; None where the table does not exist yet."""
-        from delta.tables import DeltaTable
-
-        if not self.exists(contract, zone):
-            return None
-        table = DeltaTable.forPath(self.spark, self.place(contract, zone))
-        return int(table.history(1).select("version").collect()[0][0])
+        return read_version(self.settings, contract, zone)
 
     def conform(self, frame: DataFrame, contract: Contract, zone: Zone) -> DataFrame:
         """`frame` with the contract's columns in order; raises JobError where names or types differ."""
@@ -137,26 +132,15 @@ class Lake:
             table = DeltaTable.forPath(self.spark, self.place(contract, zone)).alias("old")
             table.merge(new, on).whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
 
-    def _writing(self, contract: Contract, zone: Zone) -> _Writing:
-        return _Writing(self, contract, zone)
+    @contextmanager
+    def _writing(self, contract: Contract, zone: Zone) -> Iterator[None]:
+        """Hold the lease of the table, which is created first where it is missing."""
+        with lease(self.settings, f"table-{zone}-{contract.name}", WRITE_WAIT_SECONDS):
+            if not self.exists(contract, zone):
+                self._create(contract, zone)
+            yield
 
     def versions(self, tables: Iterable[tuple[Contract, Zone]]) -> str:
         """Delta versions of `tables` as JSON, for the rows that were made from them."""
         found = {f"{zone}/{contract.name}": self.version(contract, zone) for contract, zone in tables}
         return json.dumps({name: v for name, v in found.items() if v is not None}, sort_keys=True)
-
-
-class _Writing:
-    """The lease of one table, which is created first where it is missing."""
-
-    def __init__(self, lake: Lake, contract: Contract, zone: Zone) -> None:
-        self.lake, self.contract, self.zone = lake, contract, zone
-        self.lease = lease(lake.settings, f"table-{zone}-{contract.name}", WRITE_WAIT_SECONDS)
-
-    def __enter__(self) -> None:
-        self.lease.__enter__()
-        if not self.lake.exists(self.contract, self.zone):
-            self.lake._create(self.contract, self.zone)
-
-    def __exit__(self, *failure: Any) -> None:
-        self.lease.__exit__(*failure)
