@@ -14,6 +14,9 @@ from functools import cached_property
 import pyarrow as pa
 
 UTC_TIME = pa.timestamp("us", tz="UTC")
+# Rules of a whole table, beside the value rules of its rows.
+KEYS_UNIQUE = "keys_unique"
+FRESH = "fresh"
 
 
 class Zone(StrEnum):

@@ -1,0 +1,296 @@
+"""The doors: a table is checked before anything is built on it, all tenants at once, each judged by itself.
+
+One Spark aggregation counts the rows that fail each rule by tenant; Great Expectations counts the same frame once.
+The two must agree, or nothing passes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+from expectations.contract import FRESH, KEYS_UNIQUE, Contract, Rule, Severity, Zone
+from expectations.tables import CHECK_RESULTS
+from jobs.context import Context
+from jobs.errors import JobError
+from jobs.lease import lease
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+SAMPLE = 20  # failing rows noted for each tenant and rule
+SHOWN = 3  # of these, told in the one-line reason
+DOCS_WAIT_SECONDS = 600.0
+NO_TENANT = "(no tenant)"
+UNIQUE_REASON = "These columns together name one row."
+FRESH_REASON = "A forecast from old data looks like a forecast from new data: send the missing days, then run again."
+
+
+class DoorDisagreement(JobError):
+    """The count by tenant and Great Expectations' count differ: a rule means two things."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One rule, one tenant: rows looked at, rows that failed, and the keys of some of them."""
+
+    tenant: str
+    rule: str
+    severity: Severity
+    reason: str
+    rows: int
+    failed: int
+    sample: tuple[Mapping[str, Any], ...] = ()
+
+    def line(self, contract: Contract) -> str:
+        """One line: the rule, the count, examples, the reason."""
+        if self.rule == FRESH:
+            return f"{contract.name}: {self.rule}: {self.reason}"
+        rows = "; ".join(_shown(row, contract) for row in self.sample[:SHOWN])
+        return f"{contract.name}: {self.rule}: {self.failed} of {self.rows} rows (as {rows}): {self.reason}"
+
+
+def _shown(row: Mapping[str, Any], contract: Contract) -> str:
+    """A row by its keys, as "A/pump/2026-01-31"; by what else names it where the keys are missing."""
+    keys = [str(row[k]) for k in contract.keys if row.get(k) is not None]
+    return "/".join(keys or map(str, row.values()))
+
+
+@dataclass(frozen=True)
+class DoorResult:
+    """What a door found. A tenant in `blocked` must not go on; `warnings` are told and pass."""
+
+    contract: Contract
+    zone: Zone
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def blocked(self) -> dict[str, str]:
+        """Why each blocked tenant is, in one line."""
+        return {tenant: "; ".join(lines) for tenant, lines in self._failed(Severity.BLOCKS).items()}
+
+    @property
+    def warnings(self) -> dict[str, list[str]]:
+        return self._failed(Severity.WARNS)
+
+    def _failed(self, severity: Severity) -> dict[str, list[str]]:
+        lines: dict[str, list[str]] = defaultdict(list)
+        for verdict in self.verdicts:
+            if verdict.failed and verdict.severity is severity:
+                lines[verdict.tenant].append(verdict.line(self.contract))
+        return dict(lines)
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Rows looked at, by tenant."""
+        return {verdict.tenant: verdict.rows for verdict in self.verdicts}
+
+
+def check(
+    ctx: Context,
+    frame: DataFrame,
+    contract: Contract,
+    zone: Zone,
+    *,
+    tenants: Iterable[str] = (),
+    night: date | None = None,
+) -> DoorResult:
+    """Check `frame`, of all tenants, against the contract's rules in `zone`; note the results; tell who is blocked.
+
+    `tenants` names those that must appear though they may have no row. With `night`, a landed table with
+    `stale_after_days` also blocks tenants whose newest day up to the night is older. Raises DoorDisagreement.
+    """
+    from expectations import suites
+
+    rules = contract.rules_in(zone)
+    needed = dict.fromkeys(
+        (
+            *_row_name(contract, zone),
+            *(c for r in rules for c in r.columns),
+            *_time(contract),
+        )
+    )
+    slim = frame.select("tenant", *(c for c in needed if c != "tenant")).persist()
+    try:
+        counts = _count(slim, contract, zone, rules, night)
+        docs_lock = lease(ctx.settings, "data-docs", DOCS_WAIT_SECONDS)
+        report = suites.validate(
+            slim,
+            contract,
+            zone,
+            home=ctx.settings.home,
+            run_id=ctx.run_id,
+            at=ctx.now(),
+            docs_lock=docs_lock,
+        )
+        _agree(counts, report.rows, report.failed, contract, zone)
+        samples = _samples(
+            slim,
+            contract,
+            zone,
+            [r for r in rules if report.failed[r.name]],
+            report.failed[KEYS_UNIQUE],
+        )
+    finally:
+        slim.unpersist()
+    for tenant in set(tenants) - set(counts):
+        counts[tenant] = defaultdict(int)
+    result = DoorResult(contract, zone, _verdicts(counts, samples, contract, rules, night))
+    _note(ctx, result)
+    return result
+
+
+def _time(contract: Contract) -> tuple[str, ...]:
+    return (contract.event_time,) if contract.event_time else ()
+
+
+def _row_name(contract: Contract, zone: Zone) -> tuple[str, ...]:
+    """The columns by which a failing row is told: the keys, and what makes them unique in the zone."""
+    return tuple(dict.fromkeys((*contract.keys, *contract.unique_in(zone))))
+
+
+def _count(
+    frame: DataFrame,
+    contract: Contract,
+    zone: Zone,
+    rules: Sequence[Rule],
+    night: date | None,
+) -> dict[str, dict[str, Any]]:
+    """By tenant: `rows`, `newest` (the last day up to the night), and failing rows by rule name."""
+    from pyspark.sql import functions as F
+
+    each = [F.count_if(F.expr(f"NOT {rule.sql}")).alias(rule.name) for rule in rules]
+    # A day typed into the future must not make an old table look new.
+    day = f"CASE WHEN {contract.event_time} <= DATE'{night}' THEN {contract.event_time} END" if night else "NULL"
+    newest = F.max(F.expr(day if contract.event_time else "NULL")).alias("newest")
+    counted = frame.groupBy("tenant").agg(F.count(F.lit(1)).alias("rows"), newest, *each)
+    counts: dict[str, dict[str, Any]] = {}
+    for row in counted.collect():
+        counts[row["tenant"] or NO_TENANT] = {**row.asDict(), KEYS_UNIQUE: 0}
+    again = _repeated(frame, contract, zone).groupBy("tenant").agg(F.sum("times").alias("failed"))
+    for row in again.collect():
+        counts[row["tenant"] or NO_TENANT][KEYS_UNIQUE] = row["failed"]
+    return counts
+
+
+def _repeated(frame: DataFrame, contract: Contract, zone: Zone) -> DataFrame:
+    """The names of rows that occur several `times`."""
+    from pyspark.sql import functions as F
+
+    named = frame.groupBy(*dict.fromkeys(("tenant", *contract.unique_in(zone))))
+    return named.agg(F.count(F.lit(1)).alias("times")).where("times > 1")
+
+
+def _agree(
+    counts: Mapping[str, Mapping[str, Any]],
+    rows: int,
+    failed: Mapping[str, int],
+    contract: Contract,
+    zone: Zone,
+) -> None:
+    """Raises DoorDisagreement unless the sums over the tenants are Great Expectations' counts."""
+    for name, theirs in {"rows": rows, **failed}.items():
+        ours = sum(count[name] for count in counts.values())
+        if ours != theirs:
+            raise DoorDisagreement(
+                f"{contract.name} in {zone}: {name}: the split counts {ours} and the suite {theirs}: "
+                f"the rule does not mean the same in expectations/contract.py and expectations/suites.py"
+            )
+
+
+def _samples(
+    frame: DataFrame,
+    contract: Contract,
+    zone: Zone,
+    failing: Sequence[Rule],
+    repeated: int,
+) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
+    """The names of up to SAMPLE failing rows for each tenant and rule."""
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    name = [c for c in _row_name(contract, zone) if c != "tenant"]
+    parts = [_named(frame.where(f"NOT {rule.sql}"), rule.name, name) for rule in failing]
+    if repeated:
+        unique = [c for c in contract.unique_in(zone) if c != "tenant"]
+        parts.append(_named(_repeated(frame, contract, zone), KEYS_UNIQUE, unique))
+    if not parts:
+        return {}
+    rank = F.row_number().over(Window.partitionBy("tenant", "rule").orderBy("key"))
+    few = reduce(lambda a, b: a.unionByName(b), parts).withColumn("rank", rank).where(F.col("rank") <= SAMPLE)
+    samples: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for row in few.orderBy("tenant", "rule", "rank").collect():
+        samples[row["tenant"] or NO_TENANT, row["rule"]].append(json.loads(row["key"]))
+    return samples
+
+
+def _named(frame: DataFrame, rule: str, name: Sequence[str]) -> DataFrame:
+    from pyspark.sql import functions as F
+
+    return frame.select("tenant", F.lit(rule).alias("rule"), F.to_json(F.struct(*name)).alias("key"))
+
+
+def _verdicts(
+    counts: Mapping[str, Mapping[str, Any]],
+    samples: Mapping[tuple[str, str], list[Mapping[str, Any]]],
+    contract: Contract,
+    rules: Sequence[Rule],
+    night: date | None,
+) -> tuple[Verdict, ...]:
+    told = [(r.name, r.severity, r.reason) for r in rules] + [(KEYS_UNIQUE, Severity.BLOCKS, UNIQUE_REASON)]
+    found: list[Verdict] = []
+    for tenant, count in sorted(counts.items()):
+        for rule, severity, reason in told:
+            sample = tuple(samples.get((tenant, rule), ()))
+            found.append(Verdict(tenant, rule, severity, reason, count["rows"], count[rule], sample))
+        if night and contract.stale_after_days is not None:
+            found.append(
+                _freshness(
+                    tenant,
+                    count["rows"],
+                    count["newest"] or None,
+                    night,
+                    contract.stale_after_days,
+                )
+            )
+    return tuple(found)
+
+
+def _freshness(tenant: str, rows: int, newest: date | None, night: date, allowed: int) -> Verdict:
+    """Whether the newest known day is at most `allowed` days before the night."""
+    if newest is None:
+        reason = f"no day up to the night of {night} is known. {FRESH_REASON}"
+    else:
+        old = (night - newest).days
+        reason = f"newest known day is {newest}, {old} days before the night of {night}; {allowed} are allowed. {FRESH_REASON}"
+    stale = newest is None or (night - newest).days > allowed
+    sample = ({"newest": str(newest) if newest else None, "night": str(night)},) if stale else ()
+    return Verdict(tenant, FRESH, Severity.BLOCKS, reason, rows, int(stale), sample)
+
+
+def _note(ctx: Context, result: DoorResult) -> None:
+    """Append every verdict to the table of check results."""
+    if not result.verdicts:
+        return
+    now = ctx.now()
+    records = [
+        {
+            "run_id": ctx.run_id,
+            "door": str(result.zone),
+            "contract": result.contract.name,
+            "tenant": verdict.tenant,
+            "rule": verdict.rule,
+            "severity": str(verdict.severity),
+            "rows_checked": verdict.rows,
+            "rows_failed": verdict.failed,
+            "sample": json.dumps(verdict.sample, ensure_ascii=False) if verdict.sample else None,
+            "checked_at": now,
+        }
+        for verdict in result.verdicts
+    ]
+    ctx.lake.append(ctx.lake.rows(CHECK_RESULTS, records), CHECK_RESULTS)
