@@ -84,7 +84,9 @@ def _report(ctx: Context, failures: dict[str, str], as_json: bool) -> None:
         click.echo(json.dumps({"run_id": ctx.run_id, "night": str(ctx.night), "tenants": outcomes, "failed": failures}))
         return
     for tenant, outcome in sorted(ctx.outcomes.items()):
-        click.echo(f"{tenant}: {outcome.status}, {outcome.rows} rows" + (f": {outcome.reason}" if outcome.reason else ""))
+        click.echo(
+            f"{tenant}: {outcome.status}, {outcome.rows} rows" + (f": {outcome.reason}" if outcome.reason else "")
+        )
     for tenant, why in sorted(failures.items()):
         click.echo(f"tenant {tenant} failed: {why}", err=True)
 
@@ -101,7 +103,9 @@ for _job in JOBS.values():
 
 
 @run_group.command("nightly")
-@click.option("--ingest/--no-ingest", default=True, help="Take in new files first (default), or work with what is there.")
+@click.option(
+    "--ingest/--no-ingest", default=True, help="Take in new files first (default), or work with what is there."
+)
 @job_options
 def nightly(tenants: tuple[str, ...], date: date | None, defer_failures: bool, as_json: bool, ingest: bool) -> None:
     """Ingest, silver, features and forecast in one Spark session."""
@@ -110,11 +114,15 @@ def nightly(tenants: tuple[str, ...], date: date | None, defer_failures: bool, a
 
 
 @run_group.command("verdict")
+@click.option("--job", "jobs", multiple=True, type=click.Choice(sorted(JOBS)), help="Only of this job. Default: all.")
 @job_options
-def verdict(tenants: tuple[str, ...], date: date | None, defer_failures: bool, as_json: bool) -> None:
+def verdict(
+    tenants: tuple[str, ...], date: date | None, defer_failures: bool, as_json: bool, jobs: tuple[str, ...]
+) -> None:
     """Tell which tenants failed in the night, and fail if any did: the last task of a night."""
     ctx = _context(tenants, date)
     rows = [r for r in last_runs(ctx, ctx.night) if not ctx.asked or r["tenant"] in ctx.asked]
+    rows = [r for r in rows if not jobs or r["job"] in jobs]
     failed = {f"{r['tenant']}": f"{r['job']} {r['status']}: {r['reason']}" for r in rows if r["status"] != "ok"}
     if as_json:
         click.echo(json.dumps({"night": str(ctx.night), "tenants": len({r["tenant"] for r in rows}), "failed": failed}))
@@ -152,7 +160,9 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001  the last line of defence: the trace goes to the log
         _log_trace(error)
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        click.echo(f"uretimiq: {type(error).__name__}: {first[:300]} (stack trace in URETIMIQ_HOME/log/uretimiq.log)", err=True)
+        click.echo(
+            f"uretimiq: {type(error).__name__}: {first[:300]} (stack trace in URETIMIQ_HOME/log/uretimiq.log)", err=True
+        )
         sys.exit(FAILED)
 
 

@@ -1,0 +1,51 @@
+"""
+### The demand forecast of a night
+
+Every morning at 06:20, after each site's day has been cut off at 06:00 and the ingest of 06:15 has begun: what is in
+bronze becomes **silver**, **features** and the **forecast** of the next 28 days, for all tenants in one run.
+
+* A step works all tenants and leaves out those that an earlier step stopped. It fails only if it could not work at
+  all (S3 away, Spark broken), and is then tried again.
+* **verdict** fails, when all steps are done, if tenants failed or were blocked. Its log names each with the reason.
+  The API serves such a tenant's last good forecast and says how old it is.
+* To run one tenant's night again: trigger with `tenants` and `date`, here or as
+  `uretimiq run nightly --tenant T --date D`.
+"""
+
+from datetime import timedelta
+
+from airflow.sdk import chain, dag
+
+from dags.steps import BRONZE, COMMON, FEATURES, FORECAST, MODELS, SILVER, step, verdict
+
+
+# By the clock and not by the asset bronze, which changes up to 96 times a day: a night is one a day.
+@dag(schedule="20 6 * * *", doc_md=__doc__, tags=["demand"], **COMMON)
+def nightly_demand() -> None:
+    chain(
+        step(
+            "silver",
+            "run silver --defer-failures",
+            limit=timedelta(hours=1),
+            inlets=[BRONZE],
+            outlets=[SILVER],
+        ),
+        step(
+            "features",
+            "run features --defer-failures",
+            limit=timedelta(hours=2),
+            inlets=[SILVER],
+            outlets=[FEATURES],
+        ),
+        step(
+            "forecast_demand",
+            "run forecast-demand --defer-failures",
+            limit=timedelta(hours=2),
+            inlets=[FEATURES, MODELS],
+            outlets=[FORECAST],
+        ),
+        verdict("silver", "features", "forecast-demand"),
+    )
+
+
+nightly_demand()
