@@ -19,6 +19,8 @@ import psutil
 
 MARK = "_URETIMIQ_SERVER"  # the underscore keeps it apart from the settings, which refuse unknown names
 STOP_SECONDS = 40.0  # SeaweedFS and Airflow take up to 20 s to leave
+_BEGIN_SECONDS = 5.0
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -90,10 +92,14 @@ def start(home: Path, server: Server) -> int:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            cwd=home,
+            cwd=ROOT,
             start_new_session=True,
         )
     _pid_file(run, server.name).write_text(f"{process.pid}\n")
+    # For an instant after it began a process shows an empty environment, and would not be taken for ours.
+    deadline = time.monotonic() + _BEGIN_SECONDS
+    while process.poll() is None and find(home, server.name) is None and time.monotonic() < deadline:
+        time.sleep(0.005)
     return process.pid
 
 

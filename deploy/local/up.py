@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from deploy.local import process
@@ -11,6 +12,7 @@ from deploy.local.home import Home, LocalError, is_free
 
 Say = Callable[[str], None]
 _POLL_SECONDS = 0.3
+_SAY_SECONDS = 10
 
 
 def check_ports(home: Home, server: process.Server) -> None:
@@ -42,7 +44,7 @@ def wait_ready(home: Home, server: process.Server, pid: int, say: Say) -> None:
             raise LocalError(
                 f"{server.name} is not ready after {server.patience:.0f} s, it waits for {reason}: see {log}"
             )
-        if now - said > 5:
+        if now - said > _SAY_SECONDS:
             say(f"  {server.name}: {now - begun:.0f} s, waits for {reason}")
             said = now
         time.sleep(_POLL_SECONDS)
@@ -77,7 +79,13 @@ def bring_up(home: Home, servers: Sequence[process.Server], say: Say) -> None:
         wait_ready(home, server, pid, say)
 
 
-def bring_down(home: Home, names: Sequence[str], say: Say, *, seconds: float = process.STOP_SECONDS) -> None:
-    """Stop the servers in the given order; nothing of them is left when it returns."""
-    for name in names:
+def bring_down(home: Home, names: Collection[str], say: Say, *, seconds: float = process.STOP_SECONDS) -> None:
+    """Stop the servers; nothing of them is left when it returns. S3 goes last: a job that ends may still write."""
+
+    def stop(name: str) -> None:
         say(f"  {name}: {'stopped' if process.stop(home.path, name, seconds=seconds) else 'did not run'}")
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(stop, [name for name in names if name != "s3"]))
+    if "s3" in names:
+        stop("s3")
