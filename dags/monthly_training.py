@@ -19,19 +19,9 @@ from dags.steps import BRONZE, COMMON, FEATURES, MODELS, SILVER, step, verdict
 @dag(schedule="0 8 1 * *", doc_md=__doc__, tags=["demand"], **COMMON)
 def monthly_training() -> None:
     chain(
+        step("silver", "run silver --defer-failures", limit=timedelta(hours=1), inlets=[BRONZE], outlets=[SILVER]),
         step(
-            "silver",
-            "run silver --defer-failures",
-            limit=timedelta(hours=1),
-            inlets=[BRONZE],
-            outlets=[SILVER],
-        ),
-        step(
-            "features",
-            "run features --defer-failures",
-            limit=timedelta(hours=2),
-            inlets=[SILVER],
-            outlets=[FEATURES],
+            "features", "run features --defer-failures", limit=timedelta(hours=2), inlets=[SILVER], outlets=[FEATURES]
         ),
         step(
             "train_demand",

@@ -23,19 +23,9 @@ from dags.steps import BRONZE, COMMON, FEATURES, FORECAST, MODELS, SILVER, step,
 @dag(schedule="20 6 * * *", doc_md=__doc__, tags=["demand"], **COMMON)
 def nightly_demand() -> None:
     chain(
+        step("silver", "run silver --defer-failures", limit=timedelta(hours=1), inlets=[BRONZE], outlets=[SILVER]),
         step(
-            "silver",
-            "run silver --defer-failures",
-            limit=timedelta(hours=1),
-            inlets=[BRONZE],
-            outlets=[SILVER],
-        ),
-        step(
-            "features",
-            "run features --defer-failures",
-            limit=timedelta(hours=2),
-            inlets=[SILVER],
-            outlets=[FEATURES],
+            "features", "run features --defer-failures", limit=timedelta(hours=2), inlets=[SILVER], outlets=[FEATURES]
         ),
         step(
             "forecast_demand",
