@@ -37,6 +37,7 @@ class Settings:
     spark_memory: str = "3g"
     environment: str = "development"
     tenants: str = ""  # default tenants of a run, comma-separated; empty for all
+    gateway: str = ""  # name of the gateway that `uretimiq-edge` is; default: the machine's name
     data: str = "../shared/data"  # real data for tests and examples
     log_level: str = "INFO"
 
