@@ -1,0 +1,128 @@
+"""One example of each answer, as OpenAPI shows it; a test holds them against the models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_NIGHT = "2026-03-01"
+ROW: dict[str, Any] = {
+    "forecast_id": "4be1c07ad2f93c55",
+    "night": _NIGHT,
+    "site": "ankara",
+    "product": "P-0017",
+    "date": "2026-03-02",
+    "horizon": 1,
+    "units_q10": 81.0,
+    "units_q50": 104.5,
+    "units_q90": 131.0,
+    "method": "champion",
+    "fallback_reason": None,
+    "model_name": "demand-acme",
+    "model_version": "7",
+    "cut_off": "2026-03-02T03:00:00Z",
+}
+CSV = (
+    ",".join(f'"{name}"' for name in ROW)
+    + "\n"
+    + ",".join(
+        "" if v is None else f'"{v}"' if isinstance(v, str) and v[:4] != "2026" else str(v) for v in ROW.values()
+    )
+    + "\n"
+)
+NEWER = {
+    "night": "2026-03-02",
+    "job": "silver",
+    "status": "blocked",
+    "reason": "sales: newest event 2026-02-12 is older than 14 days: send the export",
+}
+HEAD: dict[str, Any] = {
+    "tenant": "acme",
+    "night": _NIGHT,
+    "cut_off": "2026-03-02T03:00:00Z",
+    "available_at": "2026-03-02T03:41:12Z",
+    "age_seconds": 102_528,
+    "age_days": 2,
+    "model_name": "demand-acme",
+    "model_version": "7",
+    "newer_night": NEWER,
+}
+PAGE = {
+    **HEAD,
+    "total": 1148,
+    "next": "/v1/tenants/acme/forecasts?site=ankara&limit=1&cursor=WyI4ZjNh",
+    "forecasts": [ROW],
+}
+SERIES = {
+    **HEAD,
+    "total": 1,
+    "next": None,
+    "series": [
+        {"site": "ankara", "product": "P-0017", "first_date": "2026-03-02", "last_date": "2026-03-29", "days": 28}
+    ],
+}
+ONE = {
+    "forecast": {
+        "forecast_id": ROW["forecast_id"],
+        "tenant": "acme",
+        **{k: v for k, v in ROW.items() if k != "forecast_id"},
+        "run_id": "20260302T030500Z-1f2e",
+        "available_at": "2026-03-02T03:41:12Z",
+        "table_versions": {"demand_features": 212, "calendar_features": 9},
+    },
+    "age_seconds": 102_528,
+    "trace": "uretimiq trace 4be1c07ad2f93c55",
+}
+STATUS = {
+    "now": "2026-03-03T08:10:00Z",
+    "tenant": None,
+    "tables": [
+        {
+            "contract": "demand_forecast",
+            "zone": "gold",
+            "state": "there",
+            "version": 61,
+            "last_commit": "2026-03-02T03:41:20Z",
+            "age_seconds": 102_520,
+            "rows": 68_880,
+        },
+        {
+            "contract": "promotions",
+            "zone": "operations",
+            "state": "missing",
+            "version": None,
+            "last_commit": None,
+            "age_seconds": None,
+            "rows": None,
+        },
+    ],
+    "jobs": [
+        {
+            "job": "silver",
+            "last_ended_at": "2026-03-03T03:09:41Z",
+            "age_seconds": 18_019,
+            "ok": 1,
+            "failed": 0,
+            "blocked": 1,
+            "not_ok": [
+                {
+                    "tenant": "acme",
+                    "run_id": "20260303T030500Z-77aa",
+                    "date": "2026-03-02",
+                    "status": "blocked",
+                    "reason": NEWER["reason"],
+                    "ended_at": "2026-03-03T03:09:41Z",
+                }
+            ],
+        }
+    ],
+    "champions": [
+        {
+            "tenant": "acme",
+            "model_name": "demand-acme",
+            "model_version": "7",
+            "reason": "beats seasonal naive by 11 % and version 6 by 2 % on 4 of 4 folds",
+            "promoted_at": "2026-02-01T04:20:00Z",
+        }
+    ],
+}
+HEALTH = {"status": "ok"}

@@ -1,0 +1,221 @@
+"""Finds and reads the forecasts of a tenant: which night is the last good one, its rows, one forecast by its id."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from expectations.tables import DEMAND_FORECAST
+from serving.lake import AnswerError, Lake, Snapshot
+from serving.nights import Night, NightKey, Shelf, Summary
+from serving.runs import Ledger, Runs
+
+SHELF_BYTES = 512 * 2**20  # 300 tenants of 41 products take 90 MB, one of 10,000 series 60 MB
+FOUND_KEPT = 5000  # answers to "which night" kept
+
+# What a row of an answer leaves out: it is the same in all rows (and in the answer's head), or is asked by id.
+NOT_IN_ROWS = ("tenant", "table_versions", "run_id", "available_at", "night_month")
+ROW_COLUMNS = tuple(c.name for c in DEMAND_FORECAST.columns if c.name not in NOT_IN_ROWS)
+
+_NIGHTS = """
+    SELECT night, list(DISTINCT run_id) AS runs FROM files WHERE tenant = $tenant GROUP BY night ORDER BY night DESC
+"""
+_ROWS = "SELECT * FROM files WHERE tenant = $tenant AND night = $night ORDER BY site, product, date"
+_SERIES = """
+    SELECT site, product, min(date) AS first_date, max(date) AS last_date, count(*) AS days FROM rows
+    GROUP BY site, product ORDER BY site, product
+"""
+_SUMMARY = """
+    SELECT max(cut_off) AS cut_off, max(available_at) AS available_at,
+        mode(model_name) AS model_name, mode(model_version) AS model_version FROM rows
+"""
+_ONE = "SELECT * EXCLUDE (night_month) FROM files WHERE tenant = $tenant AND forecast_id = $forecast_id"
+
+
+class UnknownTenantError(AnswerError):
+    """Neither the gold table nor the jobs' notes know the tenant."""
+
+    kind = "unknown-tenant"
+
+    def __init__(self, tenant: str) -> None:
+        super().__init__(
+            f"nothing is known of tenant '{tenant}': check the spelling, or load its files and run "
+            "`uretimiq run nightly --tenant` with it"
+        )
+
+
+class NoGoodNightError(AnswerError):
+    """The tenant is known, but none of its nights may be served; `failed` is the run that stopped the newest."""
+
+    kind = "no-good-night"
+
+    def __init__(self, tenant: str, failed: dict[str, Any] | None) -> None:
+        why = "none has been forecast yet, see /v1/status"
+        if failed:
+            why = f"{failed['job']} of {failed['date']} {failed['status']}: {failed['reason']}"
+        super().__init__(f"no night of '{tenant}' can be served: {why}")
+
+
+class UnknownNightError(AnswerError):
+    """The tenant has good nights, the `newest` among them, but none of the date asked for."""
+
+    kind = "unknown-night"
+
+    def __init__(self, tenant: str, night: date, newest: date) -> None:
+        super().__init__(f"'{tenant}' has no good night of {night}; the newest is {newest}")
+
+
+class UnknownForecastError(AnswerError):
+    """No good night of the tenant has a forecast of that id."""
+
+    kind = "unknown-forecast"
+
+    def __init__(self, tenant: str, forecast_id: str) -> None:
+        super().__init__(f"'{tenant}' has no forecast {forecast_id}: take the id from a row of its forecasts")
+
+
+class GoneError(AnswerError):
+    """The night that a cursor holds on to was written anew, withheld or deleted."""
+
+    kind = "cursor-gone"
+
+    def __init__(self, night: date) -> None:
+        super().__init__(f"the night of {night} was written anew or deleted: begin again without cursor")
+
+
+class Forecasts:
+    """Reads `demand_forecast`. Every query is of one tenant: by partition, and again in SQL."""
+
+    def __init__(self, lake: Lake, ledger: Ledger, shelf_bytes: int = SHELF_BYTES) -> None:
+        self._lake = lake
+        self._ledger = ledger
+        self.table = lake.table(DEMAND_FORECAST)
+        self._shelf = Shelf(shelf_bytes)
+        self._found: OrderedDict[tuple[object, ...], NightKey] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def night(self, tenant: str, night: date | None = None) -> tuple[Night, int]:
+        """The last good night of `tenant`, or that of date `night`; and the table's version it was found in.
+
+        Raises UnknownTenantError, NoGoodNightError, UnknownNightError, NotThereError, UnreadableError.
+        """
+        runs = self._ledger.runs()
+
+        def work(snapshot: Snapshot) -> tuple[Night, int]:
+            key = self._find(snapshot, runs, tenant, night)
+            return self._shelf.get(key, lambda: self._read(snapshot, key)), snapshot.version
+
+        return self._lake.read(self.table, work)
+
+    def pinned(self, key: NightKey, version: int) -> Night:
+        """The night that a cursor began with, though a newer one has come since. Raises GoneError, UnreadableError."""
+        if not _is_good(key.runs, key.tenant, self._ledger.runs()):
+            raise GoneError(key.night)
+        night = self._lake.read(self.table, lambda snapshot: self._read_if_there(snapshot, key))
+        if night is None:  # written anew since: the version that the cursor names still has it, until the next vacuum
+            try:
+                night = self._read_if_there(self.table.at(version), key)
+            except Exception as error:
+                raise GoneError(key.night) from error
+        if night is None:
+            raise GoneError(key.night)
+        return night
+
+    def one(self, tenant: str, forecast_id: str) -> dict[str, Any]:
+        """The whole row of one forecast, of whichever good night.
+
+        Raises UnknownTenantError, NoGoodNightError, UnknownForecastError, NotThereError, UnreadableError.
+        """
+        runs = self._ledger.runs()
+
+        def work(snapshot: Snapshot) -> dict[str, Any]:
+            row: dict[str, Any]
+            params: dict[str, object] = {"tenant": tenant, "forecast_id": forecast_id}
+            for month in _months(snapshot, tenant, runs):  # newest first: a planner asks about what he sees
+                for row in self._lake.query(_ONE, params, files=_files(snapshot, tenant, month)).to_pylist():
+                    if _is_good((row["run_id"],), tenant, runs):
+                        return row
+            raise UnknownForecastError(tenant, forecast_id)
+
+        return self._lake.read(self.table, work)
+
+    def _find(self, snapshot: Snapshot, runs: Runs, tenant: str, night: date | None) -> NightKey:
+        """The last good night, or that of a date; found once for each version of forecasts and runs."""
+        asked = (snapshot.identity, runs.version, tenant, night)
+        with self._lock:
+            if asked in self._found:
+                self._found.move_to_end(asked)
+                return self._found[asked]
+        months = [_month(night)] if night else _months(snapshot, tenant, runs)
+        good = (
+            key
+            for month in months
+            for key in self._nights(snapshot, tenant, month)
+            if night in (None, key.night) and _is_good(key.runs, tenant, runs)
+        )
+        key = next(good, None)
+        if key is None and night:
+            raise UnknownNightError(tenant, night, self._find(snapshot, runs, tenant, None).night)
+        if key is None:
+            raise NoGoodNightError(tenant, runs.failed_since(tenant, None))
+        with self._lock:
+            self._found[asked] = key
+            while len(self._found) > FOUND_KEPT:
+                self._found.popitem(last=False)
+        return key
+
+    def _nights(self, snapshot: Snapshot, tenant: str, month: str) -> list[NightKey]:
+        """The tenant's nights of one month, newest first, good or not."""
+        nights = self._lake.query(_NIGHTS, {"tenant": tenant}, files=_files(snapshot, tenant, month)).to_pylist()
+        return [NightKey(tenant, row["night"], tuple(sorted(row["runs"]))) for row in nights]
+
+    def _read_if_there(self, snapshot: Snapshot, key: NightKey) -> Night | None:
+        found = self._shelf.find(key)
+        if found is None and key in self._nights(snapshot, key.tenant, _month(key.night)):
+            found = self._shelf.get(key, lambda: self._read(snapshot, key))
+        return found
+
+    def _read(self, snapshot: Snapshot, key: NightKey) -> Night:
+        params: dict[str, object] = {"tenant": key.tenant, "night": key.night}
+        files = _files(snapshot, key.tenant, _month(key.night))
+        rows = self._lake.query(_ROWS, params, files=files)
+        series = self._lake.query(_SERIES, {}, rows=rows)
+        summary = Summary(**self._lake.query(_SUMMARY, {}, rows=rows).to_pylist()[0])
+        columns = {name: _compact(name, rows[name]) for name in ROW_COLUMNS}
+        return Night(key, pa.table(columns), series, summary)
+
+
+def _is_good(run_ids: tuple[str, ...], tenant: str, runs: Runs) -> bool:
+    return not any((tenant, run) in runs.withheld for run in run_ids)
+
+
+def _month(night: date) -> str:
+    return night.strftime("%Y-%m")
+
+
+def _months(snapshot: Snapshot, tenant: str, runs: Runs) -> list[str]:
+    """The months of the tenant's nights, newest first. Raises UnknownTenantError, NoGoodNightError."""
+    months = snapshot.months_by_tenant.get(tenant)
+    if months:
+        return months
+    if tenant in runs.by_tenant:
+        raise NoGoodNightError(tenant, runs.failed_since(tenant, None))
+    raise UnknownTenantError(tenant)
+
+
+def _files(snapshot: Snapshot, tenant: str, month: str) -> ds.Dataset:
+    return snapshot.dataset([("tenant", "=", tenant), ("night_month", "=", month)])
+
+
+def _compact(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Times become text as they are answered; what repeats is kept once."""
+    if pa.types.is_timestamp(column.type):
+        column = pc.strftime(column.cast(pa.timestamp("s", "UTC"), safe=False), "%Y-%m-%dT%H:%M:%SZ")
+    repeats = pa.types.is_string(column.type) and name != "forecast_id"
+    return column.dictionary_encode() if repeats else column

@@ -1,0 +1,169 @@
+"""A tenant's night in memory: its forecasts in order, found by series; and the nights read last, within bounds."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left, bisect_right
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import accumulate
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+SERIES_BYTES = 300  # memory of one series' entry, measured; the rows count themselves
+
+
+@dataclass(frozen=True)
+class NightKey:
+    """Which night of which tenant, as which runs wrote it: a repeated night is another one."""
+
+    tenant: str
+    night: date
+    runs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a caller asks of a night. Empty sites or products mean all; both dates are included."""
+
+    sites: tuple[str, ...] = ()
+    products: tuple[str, ...] = ()
+    first: date | None = None
+    last: date | None = None
+
+
+@dataclass(frozen=True)
+class Series:
+    """One product at one site, and where its rows lie."""
+
+    site: str
+    product: str
+    first_date: date
+    last_date: date
+    days: int
+    offset: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What all rows of the night share.
+
+    `cut_off` is the latest of its sites', `available_at` when the rows could be known; the model is that of most
+    rows, None where fallbacks stood in for all.
+    """
+
+    cut_off: datetime
+    available_at: datetime
+    model_name: str | None
+    model_version: str | None
+
+
+class Night:
+    """The rows of one night, ordered by site, product and date.
+
+    `rows`: Arrow table of the answer's columns. `series`: ordered by site and product.
+    """
+
+    def __init__(self, key: NightKey, rows: pa.Table, series: pa.Table, summary: Summary) -> None:
+        self.key = key
+        self.rows = rows
+        self.summary = summary
+        days = series["days"].to_pylist()
+        offsets = accumulate(days, initial=0)
+        columns = [series[name].to_pylist() for name in ("site", "product", "first_date", "last_date")]
+        self.series = [Series(*values) for values in zip(*columns, days, offsets, strict=False)]
+        self._by_code = {(s.site, s.product): i for i, s in enumerate(self.series)}
+        self.bytes = rows.nbytes + SERIES_BYTES * len(self.series)
+
+    def select_series(self, sites: tuple[str, ...], products: tuple[str, ...]) -> list[int]:
+        """Positions in `series` of those asked for, in order."""
+        if sites and products:
+            pairs = ((site, product) for site in set(sites) for product in set(products))
+            return sorted(self._by_code[pair] for pair in pairs if pair in self._by_code)
+        if sites:
+            return [i for site in sorted(set(sites)) for i in self._of_site(site)]
+        if products:
+            wanted = set(products)
+            return [i for i, s in enumerate(self.series) if s.product in wanted]
+        return list(range(len(self.series)))
+
+    def select(self, selection: Selection) -> pa.Table:
+        """The rows asked for, in order; slices of `rows`, copied only where dates are cut."""
+        if selection.sites or selection.products:
+            chosen = self.select_series(selection.sites, selection.products)
+            found = self.rows.slice(0, 0)
+            if chosen:
+                found = pa.concat_tables([self.rows.slice(*span) for span in self._spans(chosen)])
+        else:
+            found = self.rows
+        if selection.first:
+            found = found.filter(pc.field("date") >= selection.first)
+        if selection.last:
+            found = found.filter(pc.field("date") <= selection.last)
+        return found
+
+    def _of_site(self, site: str) -> range:
+        return range(
+            bisect_left(self.series, site, key=lambda s: s.site), bisect_right(self.series, site, key=lambda s: s.site)
+        )
+
+    def _spans(self, chosen: Iterable[int]) -> list[tuple[int, int]]:
+        """(offset, rows) of the chosen series, neighbours joined."""
+        spans: list[tuple[int, int]] = []
+        for i in chosen:
+            series = self.series[i]
+            if spans and sum(spans[-1]) == series.offset:
+                spans[-1] = (spans[-1][0], spans[-1][1] + series.days)
+            else:
+                spans.append((series.offset, series.days))
+        return spans
+
+
+class Shelf:
+    """The nights used last, at most `max_bytes` of them; each is read by one thread while others for it wait."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._nights: OrderedDict[NightKey, Night] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+        self._reading: dict[NightKey, threading.Lock] = {}
+
+    @property
+    def bytes(self) -> int:
+        return self._bytes
+
+    def find(self, key: NightKey) -> Night | None:
+        """The night if it is here."""
+        with self._lock:
+            night = self._nights.get(key)
+            if night:
+                self._nights.move_to_end(key)
+            return night
+
+    def get(self, key: NightKey, read: Callable[[], Night]) -> Night:
+        """The night, read if it is not here. A night above `max_bytes` by itself is given but not kept."""
+        night = self.find(key)
+        if night:
+            return night
+        with self._lock:
+            reading = self._reading.setdefault(key, threading.Lock())
+        with reading:
+            try:
+                night = self.find(key) or self._keep(read())
+            finally:
+                with self._lock:
+                    self._reading.pop(key, None)
+        return night
+
+    def _keep(self, night: Night) -> Night:
+        with self._lock:
+            self._nights[night.key] = night
+            self._bytes += night.bytes
+            while self._bytes > self._max_bytes:
+                _, dropped = self._nights.popitem(last=False)
+                self._bytes -= dropped.bytes
+        return night

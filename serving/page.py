@@ -1,0 +1,34 @@
+"""The page at /: the addresses with their parameters, made from the OpenAPI document; no script, nothing from outside."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+_STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
+    "code{background:#f2f2f2;padding:.1rem .3rem}td{padding:.1rem 1rem .1rem 0;vertical-align:top}"
+)
+
+
+def index(document: dict[str, Any]) -> str:
+    """`document`: the OpenAPI document of the app. Returns a whole HTML page."""
+    told = "".join(_address(path, spec["get"]) for path, spec in document["paths"].items() if "get" in spec)
+    title = escape(document["info"]["title"])
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
+        f"<h1>{title}</h1><p>{escape(document['info']['description'])}</p>"
+        '<p>Begin with <a href="/v1/status">/v1/status</a>, which names the tenants; '
+        f'for programs there is <a href="/openapi.json">/openapi.json</a>.</p>{told}</html>'
+    )
+
+
+def _address(path: str, spec: dict[str, Any]) -> str:
+    shown = escape(path)
+    linked = shown if "{" in path else f'<a href="{shown}">{shown}</a>'
+    rows = "".join(_parameter(p) for p in spec.get("parameters", ()) if p["in"] != "header")
+    return f"<h2><code>{linked}</code></h2><p>{escape(spec.get('description', ''))}</p><table>{rows}</table>"
+
+
+def _parameter(spec: dict[str, Any]) -> str:
+    return f"<tr><td><code>{escape(spec['name'])}</code></td><td>{escape(spec.get('description', ''))}</td></tr>"

@@ -1,0 +1,93 @@
+"""/v1/status: how old each table is, how the jobs' last runs went, which models are champions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from expectations.contract import Contract, Zone
+from expectations.tables import TABLES
+from serving import examples, schemas
+from serving.lake import Lake, NotThereError, Snapshot, UnreadableError
+from serving.problems import responses
+from serving.render import json_bytes
+from serving.runs import Ledger
+
+PLACES = tuple(
+    (contract, zone)
+    for contract in TABLES.contracts
+    for zone in ((Zone.BRONZE, Zone.SILVER) if contract.landed else (contract.zone,))
+)
+
+
+class StatusRoutes:
+    """The address; `router` holds it."""
+
+    def __init__(self, lake: Lake, ledger: Ledger, now: Callable[[], datetime]) -> None:
+        self._lake = lake
+        self._ledger = ledger
+        self._now = now
+        self.router = APIRouter(tags=["status"])
+        answers = {200: {"content": {"application/json": {"example": examples.STATUS}}}, **responses("unreadable")}
+        self.router.add_api_route("/v1/status", self.status, response_model=schemas.Status, responses=answers)
+
+    def status(
+        self,
+        tenant: Annotated[str | None, Query(max_length=100, description="Only what concerns this tenant")] = None,
+    ) -> Response:
+        """State of the tables, the jobs and the champions: of all tenants (the operator's view), or of one."""
+        now = self._now()
+        latest = self._ledger.runs().latest
+        runs = [r for r in latest if tenant in (None, r["tenant"])]
+        champions = [c for c in self._ledger.champions() if tenant in (None, c["tenant"])]
+        content = {
+            "now": now,
+            "tenant": tenant,
+            "tables": [self._table(contract, zone, now, tenant) for contract, zone in PLACES],
+            "jobs": [_job(job, [r for r in runs if r["job"] == job], now) for job in sorted({r["job"] for r in runs})],
+            "champions": [_champion(c) for c in champions],
+        }
+        return Response(json_bytes(content), media_type="application/json", headers={"Cache-Control": "no-cache"})
+
+    def _table(self, contract: Contract, zone: Zone, now: datetime, tenant: str | None) -> dict[str, Any]:
+        def work(snapshot: Snapshot) -> dict[str, Any]:
+            committed = snapshot.committed_at
+            return {
+                "state": "there",
+                "version": snapshot.version,
+                "last_commit": committed,
+                "age_seconds": int((now - committed).total_seconds()) if committed else None,
+                "rows": snapshot.rows if tenant is None else None,  # other tenants' rows are not this one's business
+            }
+
+        state: dict[str, Any] = dict.fromkeys(("version", "last_commit", "age_seconds", "rows"))
+        try:
+            state |= self._lake.read(self._lake.table(contract, zone), work)
+        except NotThereError:
+            state["state"] = "missing"
+        except UnreadableError:
+            state["state"] = "unreadable"
+        return {"contract": contract.name, "zone": zone.value, **state}
+
+
+def _job(job: str, runs: list[dict[str, Any]], now: datetime) -> dict[str, Any]:
+    """The last run of `job` for each tenant, counted; those that did not go well are listed."""
+    count = {status: sum(r["status"] == status for r in runs) for status in ("ok", "failed", "blocked")}
+    last = max(r["ended_at"] for r in runs)
+    told = ("tenant", "run_id", "date", "status", "reason", "ended_at")
+    return {
+        "job": job,
+        "last_ended_at": last,
+        "age_seconds": int((now - last).total_seconds()),
+        **count,
+        "not_ok": [{name: r[name] for name in told} for r in runs if r["status"] != "ok"],
+    }
+
+
+def _champion(row: dict[str, Any]) -> dict[str, Any]:
+    told = {name: row[name] for name in ("tenant", "model_name", "model_version", "reason")}
+    return {**told, "promoted_at": row["decided_at"]}
