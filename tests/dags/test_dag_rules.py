@@ -93,7 +93,7 @@ def test_a_step_of_a_run_with_a_verdict_defers_its_tenants_failures(bag):
 
 def test_the_verdict_asks_for_every_job_of_its_run(bag):
     for last in (t for t in tasks(bag) if t.task_id == "verdict"):
-        asked = {word for word in last.bash_command.split("--date")[0].split(" --job ")[1:]}
+        asked = set(last.bash_command.split("--date")[0].split(" --job ")[1:])
         ran = {t.task_id.replace("_", "-") for t in last.dag.tasks if t is not last}
         assert {a.strip() for a in asked} == ran, f"{last.dag_id}: name every step's job in verdict(...)"
 
