@@ -13,7 +13,7 @@ from deploy.local.process import Server
 
 def _ready(home: Home) -> str:
     try:
-        fetch(f"{home.url('api')}/health/live")
+        fetch(f"{home.url('api')}/healthz")
     except OSError:
         return "its health page"
     return ""

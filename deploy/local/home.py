@@ -30,8 +30,6 @@ OFFSETS = {
     "s3 volume grpc": 40,
     "mlflow": 50,
     "airflow": 80,
-    "airflow task logs": 81,
-    "airflow trigger logs": 82,
 }
 
 

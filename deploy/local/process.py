@@ -116,10 +116,10 @@ def stop(home: Path, name: str, *, seconds: float = STOP_SECONDS) -> bool:
     ran = bool(members)
     # The main process first: it ends its children in order. Whoever is left is told itself, then killed.
     signal_all([p for p in members if p.pid == main] or members, signal.SIGTERM)
-    _wait_gone(home, name, members, seconds / 2)
+    _wait_gone(members, seconds / 2)
     rest = family(home, name)
     signal_all(rest, signal.SIGTERM)
-    _wait_gone(home, name, rest, seconds / 2)
+    _wait_gone(rest, seconds / 2)
     while rest := family(home, name):
         signal_all(rest, signal.SIGKILL)
         psutil.wait_procs(rest, timeout=1)
@@ -127,7 +127,7 @@ def stop(home: Path, name: str, *, seconds: float = STOP_SECONDS) -> bool:
     return ran
 
 
-def _wait_gone(home: Path, name: str, members: Sequence[psutil.Process], seconds: float) -> None:
+def _wait_gone(members: Sequence[psutil.Process], seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and members:
         _, alive = psutil.wait_procs(members, timeout=0.5)

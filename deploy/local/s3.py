@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local import process
-from deploy.local.home import LANDING, REGION, Home, LocalError, read_env, token, write_env, write_private
+from deploy.local.home import LANDING, OFFSETS, REGION, Home, LocalError, read_env, token, write_env, write_private
 
 # A tenant or site names a folder and stands in a pattern of the server's: no wildcard, no way out of the prefix.
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -174,6 +174,5 @@ def server(home: Home) -> process.Server:
     """The server, its admin identity written."""
     key = admin_key(home)
     _write_identity(home, _identity("admin", key, ["Admin", "Read", "Write", "List", "Tagging"]))
-    names = [name for name in ("s3", "s3 grpc", "s3 filer", "s3 filer grpc", "s3 master", "s3 master grpc")]
-    names += ["s3 volume", "s3 volume grpc"]
-    return process.Server("s3", _command(home), dict(os.environ), names, lambda: _ready(key))
+    ports = [name for name in OFFSETS if name.split()[0] == "s3"]
+    return process.Server("s3", _command(home), dict(os.environ), ports, lambda: _ready(key))

@@ -18,16 +18,16 @@ from deploy.local.process import Server
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(300)"]
 # Ignores SIGTERM, has a child in a session of its own that outlives it and one that is renamed.
-STUBBORN = [
-    sys.executable,
-    "-c",
-    "import signal, subprocess, sys, time\n"
-    "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-    "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)'], start_new_session=True)\n"
-    "subprocess.Popen([sys.executable, '-c', 'from setproctitle import setproctitle as s; import time;'\n"
-    "                  's(\"x\" * 2000); time.sleep(300)'], start_new_session=True)\n"
-    "time.sleep(300)\n",
-]
+STUBBORN_CODE = """
+import signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+sleep = "import time; time.sleep(300)"
+renamed = "from setproctitle import setproctitle; setproctitle('x' * 2000); " + sleep
+for code in (sleep, renamed):
+    subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+time.sleep(300)
+"""
+STUBBORN = [sys.executable, "-c", STUBBORN_CODE]
 
 
 def server(command: list[str], ready: str = "", ports: tuple[str, ...] = (), patience: float = 20) -> Server:

@@ -1,0 +1,55 @@
+# The one task runner: people and CI use the same recipes. `make` lists them.
+
+PYTHON_IN_VENV := .venv/bin/python
+UV := .venv/bin/uv
+EXTRAS := jobs airflow local dev bench
+PYTEST_OPTIONS :=
+.DEFAULT_GOAL := help
+.SUFFIXES:
+.PHONY: help setup demo test check up down status bench lock
+
+help: ## List the recipes
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+# Second run: the stamp is newer than the lock, the jars have their checksums; nothing is done, no network is needed.
+setup: .venv/.installed ## Python packages and Spark's jars; the other recipes do this first
+	@./deploy/tools.sh java
+	@$(PYTHON_IN_VENV) -m deploy.jars
+
+.venv/.installed: requirements.lock pyproject.toml deploy/uv.txt
+	@./deploy/tools.sh java
+	@./deploy/make_venv.sh
+
+demo: setup ## A simulated plant, its files, a night in Airflow, a forecast from the API
+	@$(PYTHON_IN_VENV) -m deploy.demo
+
+test: check ## All checks, then all tests: the fast ones first
+	$(PYTHON_IN_VENV) -m pytest --durations=15 --durations-min=1 $(PYTEST_OPTIONS)
+
+check: setup ## Linter, formatter, types, import rules, released contracts
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --quiet
+	.venv/bin/uretimiq contracts check
+
+up: setup ## Start S3, MLflow, Airflow and the API on loopback; print their addresses
+	@$(PYTHON_IN_VENV) -m deploy.local up
+
+down: ## Stop them; no process is left
+	@if [ -x $(PYTHON_IN_VENV) ]; then $(PYTHON_IN_VENV) -m deploy.local down; else echo "nothing is set up"; fi
+
+status: setup ## Which of them run
+	@$(PYTHON_IN_VENV) -m deploy.local status
+
+bench: setup ## The benchmarks of docs/benchmarks.md
+	@$(PYTHON_IN_VENV) -m bench
+
+# Requirements format, since uv.lock would write the address of the index that it was made against.
+lock: .venv/bin/uv ## Resolve the dependencies of pyproject.toml anew (add UPGRADE=1 for newer versions)
+	$(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+	    $(foreach extra,$(EXTRAS),--extra $(extra)) $(if $(UPGRADE),--upgrade) --quiet -o requirements.lock
+
+.venv/bin/uv:
+	@./deploy/make_venv.sh uv
