@@ -141,9 +141,9 @@ class OneOf(Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class Matches(Rule):
-    """`column` matches the whole of `pattern`, a regular expression common to Java, RE2 and Python.
+    r"""`column` matches the whole of `pattern`, a regular expression common to Java, RE2 and Python.
 
-    Common to them means no `\\s`, `\\w` and `\\b`: each counts other characters to these classes.
+    Common to them means no `\s`, `\w` and `\b`: each counts other characters to these classes.
     """
 
     column: str
@@ -242,7 +242,7 @@ class Contract:
     def schema_in(self, zone: Zone) -> pa.Schema:
         return pa.schema([c.field for c in self.columns_in(zone)])
 
-    def partitions_in(self, zone: Zone) -> tuple[str, ...]:
+    def partitions_in(self, zone: Zone) -> tuple[str, ...]:  # noqa: ARG002  a zone may come to differ
         if not self.landed:
             return self.partitioned_by
         return ("tenant", "year") if self.event_time else ("tenant",)
