@@ -26,6 +26,17 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 NOW = datetime(2026, 3, 2, 5, 0, tzinfo=UTC)
 
 
+_SLOW_FIXTURES = {"spark", "s3_server"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that need Spark or a server are slow, and the slow ones come last."""
+    for item in items:
+        if _SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The Spark session of all tests."""
