@@ -70,7 +70,7 @@ def check(as_json: bool) -> None:
     except ContractFileError as error:
         raise JobError(str(error)) from error
     found += [
-        Finding(name, f"docs/contracts/{name} is out of date", "run `uretimiq contracts docs`")
+        Finding(name.removesuffix(".md"), f"docs/contracts/{name} is out of date", "run `uretimiq contracts docs`")
         for name in page.stale(TABLES)
     ]
     if as_json:
