@@ -1,0 +1,187 @@
+"""A lake of real Delta tables written with delta-rs, and a client of the API over it with clocks that the test turns."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+from fastapi.testclient import TestClient
+
+from expectations import settings as settings_module
+from expectations.contract import Contract
+from expectations.settings import Settings
+from expectations.tables import DEMAND_FORECAST, JOB_RUNS, PROMOTIONS
+from serving.app import create_app
+
+NIGHT = date(2026, 3, 1)
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+SERIES = (("ankara", "P-1"), ("ankara", "P-2"), ("bursa", "P-1"))
+
+
+@dataclass
+class Plant:
+    """The tables of a lake, written as the jobs would."""
+
+    settings: Settings
+    runs: int = 0
+    expected: dict[tuple[str, date], list[dict[str, Any]]] = field(default_factory=dict)
+
+    def write(self, contract: Contract, rows: list[dict[str, Any]], predicate: str | None = None) -> None:
+        write_deltalake(
+            self.settings.place(contract),
+            pa.Table.from_pylist(rows, schema=pa.schema([c.field for c in contract.columns])),
+            partition_by=list(contract.partitioned_by) or None,
+            mode="overwrite" if predicate else "append",
+            predicate=predicate,
+            storage_options=self.settings.delta_rs_options or None,
+        )
+
+    def night(
+        self,
+        tenant: str = "acme",
+        night: date = NIGHT,
+        series: Iterable[tuple[str, str]] = SERIES,
+        *,
+        days: int = 28,
+        status: str | None = "ok",
+        again: bool = False,
+        **more: Any,
+    ) -> str:
+        """Write a night, and how its run ended (None: nothing noted yet). `again` replaces the night. Gives the run."""
+        self.runs += 1
+        run = f"run-{self.runs}"
+        rows = [
+            _forecast(tenant, night, site, product, day, run) | more
+            for site, product in sorted(series, reverse=True)  # the API owes its order to itself
+            for day in range(1, days + 1)
+        ]
+        where = f"tenant = '{tenant}' AND night_month = '{night:%Y-%m}' AND night = '{night}'" if again else None
+        self.write(DEMAND_FORECAST, rows, where)
+        self.expected[tenant, night] = sorted(rows, key=lambda r: (r["site"], r["product"], r["date"]))
+        if status:
+            self.run(tenant, night, status=status, run=run)
+        return run
+
+    def run(
+        self,
+        tenant: str = "acme",
+        night: date | None = NIGHT,
+        *,
+        job: str = "forecast-demand",
+        status: str = "ok",
+        reason: str | None = None,
+        run: str = "",
+    ) -> None:
+        """Note a run of a job; each one ends a second after the one before."""
+        self.runs += 1
+        ended = datetime(2026, 3, 2, 3, 45, tzinfo=UTC) + timedelta(seconds=self.runs)
+        row = {"run_id": run or f"run-{self.runs}", "job": job, "tenant": tenant, "date": night, "status": status}
+        row |= {"reason": reason, "rows": 84, "seconds": 2.5, "started_at": ended, "ended_at": ended}
+        self.write(JOB_RUNS, [row | {"code_version": "1", "table_versions": "{}"}])
+
+    def promotion(self, tenant: str, version: str, *, promoted: bool = True, day: int = 1) -> None:
+        row = {"run_id": f"train-{version}", "tenant": tenant, "model_name": f"demand-{tenant}"}
+        row |= {"model_version": version, "champion_version": None, "promoted": promoted, "reason": "beats naive"}
+        self.write(PROMOTIONS, [row | {"evidence": "{}", "decided_at": datetime(2026, 2, day, tzinfo=UTC)}])
+
+    def table(self, contract: Contract = DEMAND_FORECAST) -> DeltaTable:
+        return DeltaTable(self.settings.place(contract))
+
+    def vacuum(self, contract: Contract = DEMAND_FORECAST) -> None:
+        """Delete every file that the newest version does not need."""
+        gone = self.table(contract).vacuum(
+            retention_hours=0, enforce_retention_duration=False, dry_run=False, full=True
+        )
+        assert gone, "the vacuum was to take something away"
+
+
+def _forecast(tenant: str, night: date, site: str, product: str, day: int, run: str) -> dict[str, Any]:
+    handle = hashlib.sha256(repr((tenant, night, site, product, day, run)).encode()).hexdigest()
+    middle = 10 + int(handle[:4], 16) / 1000
+    six = datetime.combine(night, datetime.min.time(), UTC) + timedelta(hours=27)
+    return {
+        "forecast_id": handle,
+        "tenant": tenant,
+        "night": night,
+        "site": site,
+        "product": product,
+        "date": night + timedelta(days=day),
+        "horizon": day,
+        "units_q10": middle * 0.8,
+        "units_q50": middle,
+        "units_q90": middle * 1.3,
+        "method": "champion",
+        "fallback_reason": None,
+        "model_name": f"demand-{tenant}",
+        "model_version": "7",
+        "cut_off": six,
+        "table_versions": json.dumps({"demand_features": 3}),
+        "run_id": run,
+        "available_at": six + timedelta(minutes=40),
+        "night_month": f"{night:%Y-%m}",
+    }
+
+
+@dataclass
+class Clock:
+    """`now` of the answers, and the seconds by which the API decides to look for a newer version."""
+
+    now: datetime = NOW
+    seconds: float = 0.0
+
+    def later(self, seconds: float = 2.0) -> None:
+        self.now += timedelta(seconds=seconds)
+        self.seconds += seconds
+
+
+class Api(TestClient):
+    """The API over a plant's lake."""
+
+    clock: Clock
+
+    def rows(self, address: str = "/v1/tenants/acme/forecasts", **params: Any) -> list[dict[str, Any]]:
+        answer = self.get(address, params=params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["forecasts"]
+
+    def problem(self, address: str, **more: Any) -> dict[str, Any]:
+        """The problem that an address answers with; every problem is checked for its form."""
+        answer = self.get(address, **more)
+        assert answer.headers["content-type"] == "application/problem+json", answer.text
+        told = answer.json()
+        assert told["status"] == answer.status_code >= 400
+        assert set(told) == {"type", "title", "status", "detail"}
+        assert told["detail"] and "\n" not in told["detail"] and "Traceback" not in told["detail"]
+        return {**told, "kind": told["type"].rpartition(":")[2]}
+
+
+@pytest.fixture
+def plant(tmp_path: Path) -> Plant:
+    return Plant(replace(settings_module.load({}), home=tmp_path / "home"))
+
+
+@pytest.fixture
+def make_api() -> Iterator[Callable[..., Api]]:
+    """Makes a client over the lake of some settings."""
+
+    def make(settings: Settings, clock: Clock | None = None) -> Api:
+        clock = clock or Clock()
+        app = create_app(settings, lambda: clock.now, lambda: clock.seconds)
+        client = Api(app, base_url="http://127.0.0.1:8300", raise_server_exceptions=False)
+        client.clock = clock
+        return client
+
+    return make
+
+
+@pytest.fixture
+def api(plant: Plant, make_api: Callable[..., Api]) -> Api:
+    return make_api(plant.settings)
