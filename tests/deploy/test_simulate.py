@@ -41,19 +41,27 @@ def test_the_same_day_again_leaves_every_byte_as_it_was(exports):
     assert hashes(exports) == before
 
 
-def test_a_later_day_changes_only_the_present_quarter_s_files(exports, tmp_path):
+def test_a_later_day_adds_files_and_leaves_those_that_are_there(tmp_path):
     simulate.write_exports(tmp_path, LAST)
     before = hashes(tmp_path)
-    simulate.write_exports(tmp_path, LAST + timedelta(days=1))
-    changed = {name for name, digest in hashes(tmp_path).items() if before[name] != digest}
-    allowed = {
-        "satis_2026_C2.csv",
-        "uretim_2026_C2.csv",
-        "sevkiyat_2026_C2.parquet",
-        "satis_duzeltme.csv",
-        "takvim.csv",
+    simulate.write_exports(tmp_path, LAST + timedelta(days=4))
+    after = hashes(tmp_path)
+    changed = {name for name, digest in before.items() if after[name] != digest}
+    assert changed <= {"set.yaml", "takvim.csv"}
+    assert {name for name in after if name not in before} >= {
+        "satis_20260516-20260519.csv",
+        "sevkiyat_20260518-20260519.parquet",  # nothing leaves on a weekend
     }
-    assert "satis_2026_C2.csv" in changed <= allowed
+
+
+def test_exported_in_two_goes_or_at_once_the_sales_are_the_same(tmp_path):
+    for last in (LAST, LAST + timedelta(days=11)):
+        simulate.write_exports(tmp_path / "two", last)
+    simulate.write_exports(tmp_path / "one", LAST + timedelta(days=11))
+    one, two = (pd.concat(read_turkish(p) for p in (tmp_path / n).glob("satis_*.csv")) for n in ("one", "two"))
+    one, two = (rows[rows["Stok Kodu"] != plant.PRODUCTS[-1].code] for rows in (one, two))  # its launch moves along
+    order = list(one.columns)
+    pd.testing.assert_frame_equal(two.sort_values(order, ignore_index=True), one.sort_values(order, ignore_index=True))
 
 
 def test_a_day_s_orders_do_not_depend_on_the_period_that_is_asked_for():
@@ -97,7 +105,7 @@ def test_a_price_cut_comes_with_more_orders():
 
 
 def test_a_correction_is_recorded_after_the_row_that_it_corrects(exports):
-    corrections = read_turkish(exports / "satis_duzeltme.csv")
+    corrections = read_turkish(exports / "satis_duzeltme_20260515.csv")
     recorded = pd.to_datetime(corrections["Kayıt Zamanı"], format="%d.%m.%Y %H:%M")
     assert len(corrections) > 10
     assert (recorded > pd.to_datetime(corrections["Tarih"], format="%d.%m.%Y") + pd.Timedelta("1D")).all()
