@@ -225,10 +225,10 @@ QUARANTINE = Contract(
     meaning="Every row that failed a blocking rule, with all rules that it failed and its original values.",
     version="1.0.0",
     owner="data engineering",
-    keys=("tenant", "content_hash", "row_index"),
+    keys=("tenant", "contract", "object_key", "content_hash", "row_index"),
     columns=(
         TENANT,
-        Column("contract", pa.string(), "Contract that the row failed"),
+        Column("contract", pa.string(), "Contract that the row failed; unknown where the object's key names none"),
         Column("content_hash", pa.string(), "SHA-256 of the landed object"),
         Column("object_key", pa.string(), "Key of that object in the landing bucket"),
         Column("row_index", pa.int64(), "Position of the row in the object; -1 for an object quarantined whole"),

@@ -42,3 +42,33 @@ def read_rows(
     except TableNotFoundError:
         return wanted.empty_table()
     return table.to_pyarrow_table(columns=wanted.names, filters=filters)
+
+
+def read_transaction(settings: Settings, contract: Contract, zone: Zone | None, application: str) -> int | None:
+    """Number of the last transaction that `application` committed to the table; None where it did none."""
+    from deltalake import DeltaTable
+    from deltalake.exceptions import TableNotFoundError
+
+    try:
+        table = DeltaTable(settings.place(contract, zone), storage_options=settings.delta_rs_options)
+    except TableNotFoundError:
+        return None
+    return table.transaction_version(application)
+
+
+def read_partitions(settings: Settings, contract: Contract, zone: Zone | None = None) -> list[dict[str, Any]]:
+    """The partitions of the table: each one's values by column (text), with `files` and `bytes`."""
+    from deltalake import DeltaTable
+    from deltalake.exceptions import TableNotFoundError
+
+    zone = zone or contract.zone
+    try:
+        table = DeltaTable(settings.place(contract, zone), storage_options=settings.delta_rs_options)
+    except TableNotFoundError:
+        return []
+    columns = contract.partitions_in(zone)
+    files = pa.table(table.get_add_actions(flatten=True))
+    by = [f"partition.{c}" for c in columns]
+    counted = files.group_by(by).aggregate([("size_bytes", "count"), ("size_bytes", "sum")])
+    named = counted.rename_columns([*columns, "files", "bytes"])
+    return [{k: v if k in ("files", "bytes") else str(v) for k, v in row.items()} for row in named.to_pylist()]

@@ -64,6 +64,7 @@ class Lake:
         builder = builder.partitionedBy(*contract.partitions_in(zone))
         # Statistics on keys and times alone: 57 columns of them make every commit slow.
         stats = [c for c in (*contract.keys, contract.event_time, contract.known_time) if c]
+        stats = [c for c in stats if c not in contract.partitions_in(zone)]  # Delta refuses them, it needs none
         if zone is Zone.BRONZE:
             stats.append("batch")  # silver looks for what is new by it
         builder.property("delta.dataSkippingStatsColumns", ",".join(dict.fromkeys(stats))).execute()

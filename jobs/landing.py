@@ -1,0 +1,209 @@
+"""The landing bucket: which objects lie in it, and their bytes. Reads only."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, BinaryIO
+from urllib.parse import unquote_plus
+
+from expectations.manifest import MANIFESTS
+from expectations.settings import Settings
+from jobs.errors import JobError
+
+THREADS = 8
+CHUNK_BYTES = 1 << 20
+IN_MEMORY_BYTES = 16 << 20  # of one object while it is inspected; a larger one goes by the disk
+_GONE = ("NoSuchKey", "404", "NotFound")
+
+
+class ObjectGone(LookupError):
+    """The object is not in the landing bucket any more."""
+
+
+@dataclass(frozen=True)
+class LandedObject:
+    """One data object as the bucket lists it. `etag` changes with the bytes."""
+
+    key: str
+    etag: str
+    bytes: int
+    landed_at: datetime
+
+    @property
+    def tenant(self) -> str:
+        """The tenant whose prefix it lies under."""
+        return self.key.split("/", 1)[0]
+
+
+@dataclass(frozen=True)
+class Body:
+    """The bytes of an object, to be read once more from `file`, and what they are."""
+
+    object: LandedObject
+    file: BinaryIO
+    sha256: str
+
+
+class Landing:
+    """Reads the landing bucket of `settings`. Raises JobError with the remedy when the server is away or refuses."""
+
+    def __init__(self, settings: Settings) -> None:
+        import boto3
+        import urllib3
+        from botocore.config import Config
+
+        self.settings = settings
+        self.bucket = settings.landing_bucket
+        self.s3 = boto3.client(
+            "s3",
+            endpoint_url=settings.s3_url,
+            region_name=settings.s3_region,
+            aws_access_key_id=settings.s3_access_key,
+            aws_secret_access_key=settings.s3_secret_key,
+            config=Config(
+                s3={"addressing_style": "path"},
+                signature_version="s3v4",
+                connect_timeout=5,
+                retries={"total_max_attempts": 3, "mode": "standard"},
+                max_pool_connections=THREADS,
+                response_checksum_validation="when_required",  # the manifest's SHA-256 is compared anyway
+            ),
+        )
+        timeout = urllib3.Timeout(connect=5, read=60)
+        self.pages = urllib3.PoolManager(maxsize=THREADS, timeout=timeout, retries=urllib3.Retry(2, backoff_factor=0.2))
+
+    def place(self, key: str) -> str:
+        """URI of an object for Spark."""
+        return f"s3a://{self.bucket}/{key}"
+
+    def objects(self, tenants: Sequence[str] = ()) -> list[LandedObject]:
+        """All data objects, or those of `tenants`, oldest first. Manifests are not listed."""
+        with self._told():
+            prefixes = [f"{t}/" for t in tenants] or self._list("", folders=True)[1]
+            with ThreadPoolExecutor(THREADS) as pool:
+                found: list[LandedObject] = []
+                sites: list[str] = []
+                for objects, folders in pool.map(lambda p: self._list(p, folders=True), prefixes):
+                    found += objects
+                    sites += [f for f in folders if f.split("/")[1] != MANIFESTS]
+                for objects, _ in pool.map(lambda p: self._list(p, folders=False), sites):
+                    found += objects
+        return sorted((o for o in found if not o.key.endswith("/")), key=lambda o: (o.landed_at, o.key))
+
+    def manifest(self, key: str) -> bytes | None:
+        """The bytes of a manifest; None where there is none."""
+        with self._told():
+            try:
+                return bytes(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+            except self.s3.exceptions.NoSuchKey:
+                return None
+
+    @contextmanager
+    def body(self, key: str) -> Iterator[Body]:
+        """The object's bytes, hashed as they come. Raises ObjectGone."""
+        with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as file:
+            digest, size = hashlib.sha256(), 0
+            with self._told():
+                try:
+                    answer = self.s3.get_object(Bucket=self.bucket, Key=key)
+                except self.s3.exceptions.NoSuchKey:
+                    raise ObjectGone(key) from None
+                for chunk in answer["Body"].iter_chunks(CHUNK_BYTES):
+                    digest.update(chunk)
+                    size += len(chunk)
+                    file.write(chunk)
+            file.seek(0)
+            landed = LandedObject(key, answer["ETag"].strip('"'), size, answer["LastModified"])
+            yield Body(landed, file, digest.hexdigest())  # type: ignore[arg-type]
+
+    def _list(self, prefix: str, *, folders: bool) -> tuple[list[LandedObject], list[str]]:
+        """Objects under `prefix`; with `folders` those directly in it alone, and the prefixes one level down."""
+        objects: list[LandedObject] = []
+        below: list[str] = []
+        token = None
+        while True:
+            page = self._page(prefix, folders, token)
+            objects += page.objects
+            below += page.folders
+            token = page.next_token
+            if token is None:
+                return objects, below
+
+    def _page(self, prefix: str, folders: bool, token: str | None) -> _Page:
+        # boto3 takes 130 microseconds to parse each entry, which is the whole run when nothing is new: it signs, and
+        # the answer is parsed here.
+        asked = {"Bucket": self.bucket, "Prefix": prefix, "EncodingType": "url"}
+        more = {"Delimiter": "/"} if folders else {}
+        url = self.s3.generate_presigned_url(
+            "list_objects_v2", Params={**asked, **more, **({"ContinuationToken": token} if token else {})}
+        )
+        answer = self.pages.request("GET", url)
+        if answer.status != 200:
+            raise JobError(self._refused(_error_code(answer.data) or f"status {answer.status}"))
+        return _parse_page(answer.data)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell what the server's failure means, in one line."""
+        from botocore.exceptions import BotoCoreError, ClientError
+        from urllib3.exceptions import HTTPError
+
+        try:
+            yield
+        except ClientError as error:
+            raise JobError(self._refused(error.response["Error"]["Code"])) from error
+        except (BotoCoreError, HTTPError, ConnectionError, TimeoutError) as error:
+            raise JobError(
+                f"the S3 server at {self.settings.s3_url} does not answer: start it with `make up`, "
+                f"or set URETIMIQ_S3_ENDPOINT"
+            ) from error
+
+    def _refused(self, code: str) -> str:
+        at = f"the S3 server at {self.settings.s3_url}"
+        if code in ("NoSuchBucket", *_GONE):
+            return f"{at} has no bucket {self.bucket!r}: create it with `make up`, or set URETIMIQ_LANDING"
+        if code in ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403"):
+            return (
+                f"{at} refuses our key for bucket {self.bucket!r} ({code}): "
+                f"set URETIMIQ_S3_ACCESS_KEY and URETIMIQ_S3_SECRET_KEY"
+            )
+        return f"{at} answered {code} for bucket {self.bucket!r}: see its log, then run the job again"
+
+
+@dataclass(frozen=True)
+class _Page:
+    objects: list[LandedObject]
+    folders: list[str]
+    next_token: str | None
+
+
+def _parse_page(text: bytes) -> _Page:
+    root: Any = ET.fromstring(text)  # noqa: S314 - from our own S3 server, and expat knows the billion laughs
+    space = root.tag.partition("}")[0] + "}" if root.tag.startswith("{") else ""
+    encoded = root.findtext(f"{space}EncodingType") == "url"
+
+    def name(raw: str) -> str:
+        return unquote_plus(raw) if encoded else raw
+
+    objects = []
+    for entry in root.iterfind(f"{space}Contents"):
+        field = {child.tag: child.text for child in entry}
+        landed_at = datetime.fromisoformat(field[f"{space}LastModified"])
+        etag = field[f"{space}ETag"].strip('"')
+        objects.append(LandedObject(name(field[f"{space}Key"]), etag, int(field[f"{space}Size"]), landed_at))
+    folders = [name(p.text or "") for p in root.iterfind(f"{space}CommonPrefixes/{space}Prefix")]
+    return _Page(objects, folders, root.findtext(f"{space}NextContinuationToken"))
+
+
+def _error_code(text: bytes) -> str | None:
+    try:
+        return ET.fromstring(text).findtext("{*}Code")  # noqa: S314 - the same
+    except ET.ParseError:
+        return None
