@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import tempfile
 import threading
 import time
@@ -26,6 +27,9 @@ CHECK_SECONDS = 1.0  # a newer version is looked for at most this often
 WAIT_SECONDS = 5.0  # state older than this is not served while another thread looks: the request waits for it
 REOPEN_SECONDS = 60.0  # delta-rs does not notice that a table was wiped and begun anew; opening it afresh does
 DUCKDB_MEMORY = "2GB"
+# A store that is away is told within seconds, not after the three minutes that delta-rs tries by default.
+_S3_PATIENCE = {"max_retries": "2", "retry_timeout": "5s", "connect_timeout": "2s", "timeout": "20s"}
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 Filters = list[tuple[str, str, str]]
 T = TypeVar("T")
@@ -59,8 +63,8 @@ class UnreadableError(AnswerError):
 
 
 def one_line(error: BaseException) -> str:
-    """The first line of an error's text, at most 200 characters."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    """An error's text for the log: one line of at most 300 characters."""
+    return " ".join(_COLOURS.sub("", str(error)).split())[:300] or type(error).__name__
 
 
 class Snapshot:
@@ -100,7 +104,7 @@ class Table:
 
     def __init__(self, uri: str, options: dict[str, str], clock: Callable[[], float] = time.monotonic) -> None:
         self.uri = uri
-        self._options = options or None
+        self._options = {**options, **_S3_PATIENCE} if options else None
         self._clock = clock
         self._lock = threading.Lock()
         self._probe: DeltaTable | None = None
@@ -120,8 +124,8 @@ class Table:
         Raises NotThereError, UnreadableError.
         """
         if fresh or self.is_due:
-            must_wait = fresh or self._clock() - self._checked > WAIT_SECONDS
-            if self._lock.acquire(blocking=must_wait):
+            stale = self._clock() - self._checked > WAIT_SECONDS
+            if self._lock.acquire(timeout=-1 if fresh else WAIT_SECONDS if stale else 0):
                 try:
                     if fresh or self.is_due:
                         self._look(reopen=fresh)

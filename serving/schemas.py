@@ -143,8 +143,8 @@ class Status(Answer):
     now: datetime
     tenant: str | None
     tables: list[TableState]
-    jobs: list[JobState]
-    champions: list[Champion]
+    jobs: list[JobState] | None = Field(description="null when the notes of the runs cannot be read")
+    champions: list[Champion] | None = Field(description="null when the promotions cannot be read")
 
 
 class Health(Answer):

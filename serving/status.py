@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ from serving.problems import responses
 from serving.render import json_bytes
 from serving.runs import Ledger
 
+STATUS_THREADS = 8  # tables are asked for side by side: each look at S3 takes tens of milliseconds
 PLACES = tuple(
     (contract, zone)
     for contract in TABLES.contracts
@@ -31,8 +33,9 @@ class StatusRoutes:
         self._lake = lake
         self._ledger = ledger
         self._now = now
+        self._threads = ThreadPoolExecutor(STATUS_THREADS, "status")
         self.router = APIRouter(tags=["status"])
-        answers = {200: {"content": {"application/json": {"example": examples.STATUS}}}, **responses("unreadable")}
+        answers = {200: {"content": {"application/json": {"example": examples.STATUS}}}, **responses()}
         self.router.add_api_route("/v1/status", self.status, response_model=schemas.Status, responses=answers)
 
     def status(
@@ -41,15 +44,12 @@ class StatusRoutes:
     ) -> Response:
         """State of the tables, the jobs and the champions: of all tenants (the operator's view), or of one."""
         now = self._now()
-        latest = self._ledger.runs().latest
-        runs = [r for r in latest if tenant in (None, r["tenant"])]
-        champions = [c for c in self._ledger.champions() if tenant in (None, c["tenant"])]
         content = {
             "now": now,
             "tenant": tenant,
-            "tables": [self._table(contract, zone, now, tenant) for contract, zone in PLACES],
-            "jobs": [_job(job, [r for r in runs if r["job"] == job], now) for job in sorted({r["job"] for r in runs})],
-            "champions": [_champion(c) for c in champions],
+            "tables": list(self._threads.map(lambda place: self._table(place[0], place[1], now, tenant), PLACES)),
+            "jobs": _or_none(lambda: _jobs(_of(tenant, self._ledger.runs().latest), now)),
+            "champions": _or_none(lambda: [_champion(c) for c in _of(tenant, self._ledger.champions())]),
         }
         return Response(json_bytes(content), media_type="application/json", headers={"Cache-Control": "no-cache"})
 
@@ -72,6 +72,22 @@ class StatusRoutes:
         except UnreadableError:
             state["state"] = "unreadable"
         return {"contract": contract.name, "zone": zone.value, **state}
+
+
+def _or_none(work: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]] | None:
+    """What `work` gives; None where its table cannot be read, so that the rest of the status is still told."""
+    try:
+        return work()
+    except UnreadableError:
+        return None
+
+
+def _of(tenant: str | None, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row for row in rows if tenant in (None, row["tenant"])]
+
+
+def _jobs(runs: list[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
+    return [_job(job, [r for r in runs if r["job"] == job], now) for job in sorted({r["job"] for r in runs})]
 
 
 def _job(job: str, runs: list[dict[str, Any]], now: datetime) -> dict[str, Any]:

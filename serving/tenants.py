@@ -97,7 +97,9 @@ class TenantRoutes:
         page = rows.slice(cursor.offset, limit).to_pylist()
         return _json({**head, "total": rows.num_rows, "next": next_page, "forecasts": page}, head, next_page)
 
-    def forecast(self, tenant: Tenant, forecast_id: Annotated[str, Path(max_length=100)]) -> Response:
+    def forecast(
+        self, tenant: Tenant, forecast_id: Annotated[str, Path(max_length=100, description="From a row")]
+    ) -> Response:
         """One forecast of any good night, with all that leads back to where it came from."""
         row = self._forecasts.one(tenant, forecast_id)
         row["table_versions"] = json.loads(row["table_versions"])

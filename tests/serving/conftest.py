@@ -159,7 +159,8 @@ class Api(TestClient):
         told = answer.json()
         assert told["status"] == answer.status_code >= 400
         assert set(told) == {"type", "title", "status", "detail"}
-        assert told["detail"] and "\n" not in told["detail"] and "Traceback" not in told["detail"]
+        assert told["detail"]
+        assert not any(inside in told["detail"] for inside in ("\n", "Traceback"))
         return {**told, "kind": told["type"].rpartition(":")[2]}
 
 

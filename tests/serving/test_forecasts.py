@@ -16,7 +16,12 @@ HORIZON = [f"2026-03-{day:02d}" for day in range(2, 30)]
 def as_answered(row):
     """A row of the table as the API shows it."""
     shown = {name: value for name, value in row.items() if name not in NOT_IN_ROWS}
-    return {**shown, "night": str(row["night"]), "date": str(row["date"]), "cut_off": f"{row['cut_off']:%Y-%m-%dT%H:%M:%SZ}"}
+    return {
+        **shown,
+        "night": str(row["night"]),
+        "date": str(row["date"]),
+        "cut_off": f"{row['cut_off']:%Y-%m-%dT%H:%M:%SZ}",
+    }
 
 
 def test_all_rows_of_the_night_come_in_order_with_every_column(plant, api):
@@ -119,7 +124,9 @@ def read_csv(text):
 
 @pytest.mark.parametrize("query", ["", "site=ankara", "product=P-1&from=2026-03-20", "site=izmir"])
 def test_csv_equals_json(plant, api, query):
-    plant.night(series=[("ankara", "P-1"), ("ankara", 'P "2", çelik'), ("İzmir", "P-1")], fallback_reason='said "no",\nthen')
+    plant.night(
+        series=[("ankara", "P-1"), ("ankara", 'P "2", çelik'), ("İzmir", "P-1")], fallback_reason='said "no",\nthen'
+    )
 
     as_json = api.get(f"{FORECASTS}?{query}").json()["forecasts"]
     as_csv = read_csv(api.get(f"{FORECASTS}?{query}&format=csv").text)
@@ -163,7 +170,9 @@ def test_csv_is_saved_under_tenant_and_night(plant, api):
 
     headers = api.get("/v1/tenants/Çelik A.Ş./forecasts?format=csv").headers
 
-    assert headers["content-disposition"] == "attachment; filename*=UTF-8''forecast_%C3%87elik%20A.%C5%9E._2026-03-01.csv"
+    assert (
+        headers["content-disposition"] == "attachment; filename*=UTF-8''forecast_%C3%87elik%20A.%C5%9E._2026-03-01.csv"
+    )
 
 
 @pytest.mark.parametrize(
@@ -260,4 +269,4 @@ def test_the_page_at_the_root_lists_the_addresses_and_loads_nothing_from_outside
 
     assert "/v1/tenants/{tenant}/forecasts" in page
     assert '<a href="/v1/status">' in page
-    assert "http://" not in page and "https://" not in page and "<script" not in page
+    assert not any(outside in page for outside in ("http://", "https://", "<script"))

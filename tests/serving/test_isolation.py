@@ -1,0 +1,127 @@
+"""A tenant sees its own data only: whatever is asked under its name, another tenant's never shows."""
+
+from datetime import date
+from urllib.parse import quote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+OTHER = "zebra"  # the other tenant; all that is its own bears the word
+NIGHT, LATER = date(2026, 3, 1), date(2026, 3, 2)
+FILL = {"tenant": "acme"}
+# The addresses that show what belongs to nobody, or to the operator.
+OF_NO_TENANT = {"/", "/healthz", "/readyz", "/openapi.json"}
+
+
+@pytest.fixture
+def both(plant):
+    """Both tenants, mixed in every table: nights, failures, champions."""
+    theirs = {"run_id": "zebra-run", "table_versions": '{"zebra": 1}', "method": "zebra", "fallback_reason": "zebra"}
+    for night in (NIGHT, LATER):
+        plant.night("acme", night)
+        plant.night(OTHER, night, [("zebra-site", "zebra-1"), ("ankara", "zebra-2")], **theirs)
+    plant.night(OTHER, date(2026, 3, 3), [("zebra-site", "zebra-1")], **theirs)
+    plant.run(OTHER, date(2026, 3, 4), job="silver", status="failed", reason="zebra lost its stripes")
+    plant.run("acme", date(2026, 3, 2), job="silver")
+    plant.promotion("acme", "7")
+    plant.promotion(OTHER, "9")
+    return plant
+
+
+def addresses(api):
+    """Every address of the app."""
+    found = [route.path for route in api.app.routes]
+    assert {"/v1/tenants/{tenant}/forecasts", "/v1/status"} <= set(found)
+    return found
+
+
+def test_every_address_is_either_a_tenants_or_known_to_show_no_tenants_data(api):
+    for address in addresses(api):
+        assert "{tenant}" in address or address in OF_NO_TENANT or address == "/v1/status", (
+            f"{address}: put it under /v1/tenants/{{tenant}}/, so that the tests below hold for it"
+        )
+
+
+def their_id(both):
+    return both.expected[OTHER, LATER][0]["forecast_id"]
+
+
+def their_cursor(api):
+    return api.get(f"/v1/tenants/{OTHER}/forecasts?limit=5").json()["next"].rpartition("cursor=")[2]
+
+
+def assert_nothing_of_theirs(answer):
+    shown = answer.text + repr(answer.headers)
+    assert OTHER not in shown, f"{answer.url} shows the other tenant: {shown[:300]}"
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_address_shows_another_tenants_data(both_api, data):
+    both, api = both_api
+    template = data.draw(st.sampled_from(addresses(api)))
+    fill = {**FILL, "forecast_id": their_id(both)}
+    address = template.format(**{name: quote(value) for name, value in fill.items()})
+    values = {
+        "site": st.sampled_from(["ankara", "zebra-site"]),
+        "product": st.sampled_from(["P-1", "zebra-1", "zebra-2"]),
+        "night": st.sampled_from(["2026-03-01", "2026-03-02", "2026-03-03"]),
+        "format": st.sampled_from(["json", "csv"]),
+        "limit": st.integers(1, 200),
+        "cursor": st.just(their_cursor(api)),
+    }
+    asked = data.draw(st.fixed_dictionaries({}, optional=values))
+    if template == "/v1/status":
+        asked = {"tenant": "acme"}
+
+    assert_nothing_of_theirs_but_asked(api.get(address, params=asked), asked)
+
+
+def assert_nothing_of_theirs_but_asked(answer, asked):
+    """`next` repeats the caller's own filters; those say nothing that he did not know."""
+    shown = answer.text + repr(answer.headers)
+    for word in sorted({str(v) for v in asked.values() if OTHER in str(v)}):
+        shown = shown.replace(word, "")
+    assert OTHER not in shown, f"{answer.url}: {shown[:300]}"
+
+
+@pytest.fixture
+def both_api(both, api):
+    return both, api
+
+
+@pytest.mark.parametrize("rest", ["forecasts", "forecasts?format=csv", "series"])
+def test_a_list_has_all_of_the_tenant_and_nothing_of_the_other(both, api, rest):
+    answer = api.get(f"/v1/tenants/acme/{rest}")
+
+    assert answer.status_code == 200
+    assert "P-2" in answer.text
+    assert_nothing_of_theirs(answer)
+
+
+def test_another_tenants_forecast_is_not_found_by_its_id(both, api):
+    assert api.get(f"/v1/tenants/{OTHER}/forecasts/{their_id(both)}").status_code == 200
+
+    assert api.problem(f"/v1/tenants/acme/forecasts/{their_id(both)}")["kind"] == "unknown-forecast"
+
+
+def test_another_tenants_cursor_is_refused(both, api):
+    told = api.problem(f"/v1/tenants/acme/forecasts?cursor={their_cursor(api)}")
+
+    assert told["kind"] == "bad-cursor"
+
+
+def test_the_other_tenants_newest_night_does_not_count(both, api):
+    answer = api.get("/v1/tenants/acme/forecasts").json()
+
+    assert (answer["night"], answer["newer_night"]) == ("2026-03-02", None)
+
+
+def test_the_status_of_one_tenant_names_no_other_and_counts_no_others_rows(both, api):
+    answer = api.get("/v1/status?tenant=acme")
+
+    assert_nothing_of_theirs(answer)
+    assert {table["rows"] for table in answer.json()["tables"]} == {None}
+    assert [job["failed"] for job in answer.json()["jobs"]] == [0, 0]
+    assert [champion["tenant"] for champion in answer.json()["champions"]] == ["acme"]

@@ -1,0 +1,82 @@
+"""The OpenAPI document tells what is really answered."""
+
+from datetime import date
+
+import pytest
+from pydantic import TypeAdapter
+
+from serving import examples, schemas
+from serving.forecasts import ROW_COLUMNS
+from serving.problems import KINDS
+
+ANSWERS = {
+    "/v1/tenants/acme/forecasts": (schemas.ForecastPage, examples.PAGE),
+    "/v1/tenants/acme/series": (schemas.SeriesPage, examples.SERIES),
+    "/v1/status": (schemas.Status, examples.STATUS),
+    "/healthz": (schemas.Health, examples.HEALTH),
+    "/readyz": (schemas.Health, examples.HEALTH),
+}
+
+
+def operations(api):
+    paths = api.get("/openapi.json").json()["paths"]
+    assert len(paths) == 6
+    return {path: spec["get"] for path, spec in paths.items()}
+
+
+@pytest.mark.parametrize(("model", "example"), [*ANSWERS.values(), (schemas.OneForecast, examples.ONE)])
+def test_each_example_is_an_answer_as_declared(model, example):
+    TypeAdapter(model).validate_python(example)
+
+
+@pytest.mark.parametrize(("address", "model"), [(address, model) for address, (model, _) in ANSWERS.items()])
+@pytest.mark.parametrize("state", ["good", "failed since"])
+def test_each_real_answer_is_as_declared(plant, api, address, model, state):
+    plant.night()
+    plant.promotion("acme", "7")
+    if state == "failed since":
+        plant.run(night=date(2026, 3, 2), job="silver", status="failed", reason="x")
+
+    TypeAdapter(model).validate_json(api.get(address).text)
+
+
+def test_a_real_forecast_is_as_declared(plant, api):
+    plant.night()
+    handle = plant.expected["acme", date(2026, 3, 1)][0]["forecast_id"]
+
+    TypeAdapter(schemas.OneForecast).validate_json(api.get(f"/v1/tenants/acme/forecasts/{handle}").text)
+
+
+def test_the_example_row_has_the_columns_of_a_row():
+    assert tuple(examples.ROW) == ROW_COLUMNS
+
+
+def test_each_response_has_a_description_and_an_example(api):
+    for path, operation in operations(api).items():
+        assert operation["description"], path
+        for code, response in operation["responses"].items():
+            assert response["description"], (path, code)
+            for kind, content in response["content"].items():
+                assert content.get("example") or content.get("examples"), (path, code, kind)
+                assert content["schema"], (path, code, kind)
+
+
+def test_each_parameter_is_described(api):
+    described = [p for operation in operations(api).values() for p in operation.get("parameters", ())]
+
+    assert len(described) > 10
+    assert [p["name"] for p in described if not p.get("description")] == []
+
+
+def test_errors_are_declared_as_problems(api):
+    for path, operation in operations(api).items():
+        errors = {code: r for code, r in operation["responses"].items() if code != "200"}
+        assert all(set(r["content"]) == {"application/problem+json"} for r in errors.values()), path
+    declared = {
+        name
+        for operation in operations(api).values()
+        for code, r in operation["responses"].items()
+        if code != "200"
+        for name in r["content"]["application/problem+json"]["examples"]
+    }
+    assert declared == set(KINDS) - {"not-found", "not-allowed"}
