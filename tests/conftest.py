@@ -114,6 +114,12 @@ def free_home(path: Path) -> Home:
 
 
 @pytest.fixture(scope="session")
+def second_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home beside that of `s3_server`, for servers that a test starts itself."""
+    return free_home(tmp_path_factory.mktemp("home").resolve())
+
+
+@pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """The S3 server of all tests: SeaweedFS in a home of its own. Use a tenant of your own name in it."""
     home = free_home(tmp_path_factory.mktemp("s3").resolve())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 import sys
@@ -52,7 +53,8 @@ _only = click.option("--only", type=click.Choice(list(SERVERS)), multiple=True, 
 
 @main.command("up")
 @_only
-def up_command(only: tuple[str, ...]) -> None:
+@click.option("--paused", is_flag=True, help="DAGs new to this home wait until somebody unpauses them.")
+def up_command(only: tuple[str, ...], *, paused: bool) -> None:
     """Start the servers, wait until each works, print their addresses."""
     home = load()
     _check_same_ports(home)
@@ -62,7 +64,8 @@ def up_command(only: tuple[str, ...]) -> None:
     home.write_settings(URETIMIQ_PORT=str(home.port), URETIMIQ_MLFLOW_URI=tracking)
     for path in (home.path / "keys").glob("*.env"):
         write_env(path, read_env(path) | {"URETIMIQ_S3_ENDPOINT": home.url("s3")})
-    up.bring_up(home, [SERVERS[name](home) for name in names], click.echo)
+    makers = SERVERS | {"airflow": functools.partial(airflow_server.server, paused=paused)}
+    up.bring_up(home, [makers[name](home) for name in names], click.echo)
     _print_addresses(home, names)
 
 

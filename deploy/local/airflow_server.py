@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import os
 import sys
@@ -31,14 +32,14 @@ def password(home: Home) -> str:
     return word
 
 
-def settings(home: Home) -> dict[str, str]:
+def settings(home: Home, *, paused: bool = False) -> dict[str, str]:
     """Airflow's own settings, SECTION__OPTION to value; README has what a person may want to know of them."""
     folder = home.path / "airflow"
     url = home.url("airflow")
     return {
         "CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "CORE__LOAD_EXAMPLES": "False",
-        "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",  # the schedules are the product, not an example
+        "CORE__DAGS_ARE_PAUSED_AT_CREATION": str(paused),
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": "4",
         "CORE__AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
@@ -65,10 +66,10 @@ def settings(home: Home) -> dict[str, str]:
     }
 
 
-def environ(home: Home) -> dict[str, str]:
+def environ(home: Home, *, paused: bool = False) -> dict[str, str]:
     """The environment of Airflow and so of every task: nothing of another Airflow's is left in it."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("AIRFLOW")}
-    ours = {f"AIRFLOW__{name}": value for name, value in settings(home).items()}
+    ours = {f"AIRFLOW__{name}": value for name, value in settings(home, paused=paused).items()}
     programs = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
     return kept | ours | {
         "AIRFLOW_HOME": str(home.path / "airflow"),
@@ -84,8 +85,11 @@ def environ(home: Home) -> dict[str, str]:
 def fetch(url: str, *, seconds: float = 5) -> bytes:
     """GET of one of our own servers, past any proxy of the environment. Raises OSError."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(url, timeout=seconds) as answer:
-        return bytes(answer.read())
+    try:
+        with opener.open(url, timeout=seconds) as answer:
+            return bytes(answer.read())
+    except http.client.HTTPException as error:  # a port above 32767 may connect to itself while nobody listens
+        raise OSError(str(error)) from error
 
 
 def ready(home: Home) -> str:
@@ -98,8 +102,11 @@ def ready(home: Home) -> str:
     return f"its {', '.join(unwell)}" if unwell else ""
 
 
-def server(home: Home) -> Server:
+def server(home: Home, *, paused: bool = False) -> Server:
+    """Airflow with its four components. `paused`: DAGs seen for the first time wait until they are unpaused by hand;
+    else their schedules count at once, and the last night that was due is run.
+    """
     (home.path / "airflow").mkdir(parents=True, exist_ok=True)
     password(home)
     command = [sys.executable, "-m", "deploy.local.airflow_components"]
-    return Server("airflow", command, environ(home), ["airflow"], lambda: ready(home), patience=420)
+    return Server("airflow", command, environ(home, paused=paused), ["airflow"], lambda: ready(home), patience=600)

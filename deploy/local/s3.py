@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -149,6 +150,14 @@ def _command(home: Home) -> list[str]:
         if len(str(path)) < 100:
             options[f"{part}.localSocket"] = path
     return [weed(), "-logtostderr=true", "server", *(f"-{name}={value}" for name, value in options.items())]
+
+
+def remove_sockets(home: Home) -> None:
+    """Remove what a stopped server leaves: it makes a socket in /tmp for each gRPC port, wherever its data lie."""
+    for part in ("master", "volume", "filer", "s3"):
+        port = home.port_of("s3 grpc" if part == "s3" else f"s3 {part} grpc")
+        with contextlib.suppress(OSError):
+            Path(f"/tmp/seaweedfs-{part}-grpc-{port}.sock").unlink(missing_ok=True)  # noqa: S108 - where it makes them
 
 
 def _ready(key: Key) -> str:

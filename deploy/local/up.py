@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from deploy.local import process
+from deploy.local import process, s3
 from deploy.local.home import Home, LocalError, is_free
 
 Say = Callable[[str], None]
@@ -89,3 +89,4 @@ def bring_down(home: Home, names: Collection[str], say: Say, *, seconds: float =
         list(pool.map(stop, [name for name in names if name != "s3"]))
     if "s3" in names:
         stop("s3")
+        s3.remove_sockets(home)
