@@ -30,7 +30,7 @@ check: setup ## Linter, formatter, types, import rules, released contracts
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/lint-imports --quiet
+	.venv/bin/lint-imports --no-logo
 	.venv/bin/uretimiq contracts check
 
 up: setup ## Start S3, MLflow, Airflow and the API on loopback; print their addresses
