@@ -12,7 +12,7 @@ import click
 
 from expectations import settings as settings_module
 from expectations.settings import SettingsError
-from jobs import show
+from jobs import show, trace
 from jobs.catalogue import INGEST, JOBS, NIGHT
 from jobs.context import Context
 from jobs.errors import JobError, TenantError, TenantsFailed
@@ -135,6 +135,7 @@ def verdict(
 
 
 cli.add_command(show.table)
+cli.add_command(trace.command)
 
 
 def _log_trace(error: BaseException) -> None:

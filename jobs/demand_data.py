@@ -1,0 +1,134 @@
+"""What the demand jobs read: feature rows, calendar and sales of a tenant as they were known at a night's cut-off.
+
+A training reads pinned table versions, and notes them: from these and its parameters its training set can be made again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from expectations.contract import Contract, Zone
+from expectations.tables import CALENDAR_FEATURES, DEMAND_FEATURES, HORIZON_DAYS, SALES
+from jobs.errors import TenantError
+from jobs.lake import Lake, in_set
+from models.demand.arrays import day
+from models.demand.calendar import Calendar
+from models.demand.folds import OFFSETS, Data
+from models.demand.origins import COLUMNS, HIERARCHY, Origins
+from models.demand.panel import Panel
+from models.demand.parameters import Parameters
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+READ: tuple[tuple[Contract, Zone], ...] = (
+    (SALES, Zone.SILVER),
+    (DEMAND_FEATURES, Zone.FEATURES),
+    (CALENDAR_FEATURES, Zone.FEATURES),
+)
+FEATURE_COLUMNS = list(dict.fromkeys((*COLUMNS, *HIERARCHY)))
+CALENDAR_COLUMNS = [c.name for c in CALENDAR_FEATURES.columns if c.name not in ("tenant", "superseded_at")]
+BUCKETS = 1_000_000  # of the hash by which feature rows are sampled
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """The lake as of noted Delta versions, by "zone/name"; a table that did not exist has none."""
+
+    lake: Lake
+    versions: Mapping[str, int]
+
+    def read(self, contract: Contract, zone: Zone) -> DataFrame:
+        return self.lake.read(contract, zone, self.versions.get(f"{zone}/{contract.name}"))
+
+
+def training_data(pinned: Pinned, tenant: str, night: date, given: Parameters) -> Data:
+    """All that a training of `tenant` up to `night` is given. Raises TenantError where there is nothing of it."""
+    features = _features(pinned, tenant, night, given)
+    if features.empty:
+        raise TenantError(
+            f"no demand features up to {night}: run `uretimiq run features --tenant {tenant} --date {night}`"
+        )
+    of_night = features.loc[features["date"] == pd.Timestamp(night), ["site", "cut_off"]]
+    cut_offs = of_night.drop_duplicates("site").reset_index(drop=True)
+    if cut_offs.empty:
+        raise TenantError(
+            f"no demand features of {night} itself: run `uretimiq run features --tenant {tenant} --date {night}`"
+        )
+    series = _sales(pinned, tenant, night, cut_offs, given)
+    if series.empty:
+        raise TenantError(f"no sales were known at the cut-off of {night}")
+    return Data(
+        origins=Origins.from_features(features),
+        calendar=Calendar.from_features(_calendar(pinned, tenant, night, given)),
+        panel=Panel.from_series(series, day(night)),
+        last_day=day(night),
+    )
+
+
+def _features(pinned: Pinned, tenant: str, night: date, given: Parameters) -> pd.DataFrame:
+    """Feature rows to learn from and to be judged on; of many series a part, the same one each time."""
+    from pyspark.sql import functions as F
+
+    first = night - timedelta(days=given.history_days + given.folds * given.fold_days)
+    rows = pinned.read(DEMAND_FEATURES, Zone.FEATURES).where(in_set("tenant", [tenant]))
+    rows = rows.where((F.col("year") >= first.year) & F.col("date").between(first, night))
+    judged = _judged_days(night, given)
+    counts = rows.groupBy(F.col("date").isin(judged).alias("judged")).agg(
+        F.count(F.lit(1)).alias("n"), F.count_distinct("site", "product").alias("series")
+    )
+    found = {r["judged"]: r for r in counts.collect()}
+    if not found:
+        return pd.DataFrame(columns=FEATURE_COLUMNS)
+    learned, series = (max(r[name] for r in found.values()) for name in ("n", "series"))
+    pair = F.pmod(F.xxhash64("site", "product", F.col("date").cast("string")), F.lit(BUCKETS))
+    of_series = F.pmod(F.xxhash64("site", "product"), F.lit(BUCKETS))
+    taken = F.when(F.col("date").isin(judged), of_series < _bound(given.evaluation_max_series, series))
+    rows = rows.where(taken.otherwise(pair < _bound(given.max_origins, learned)) | (F.col("date") == F.lit(night)))
+    return to_pandas(rows.select(*FEATURE_COLUMNS))
+
+
+def _judged_days(night: date, given: Parameters) -> list[date]:
+    ends = [night - timedelta(days=given.fold_days * k) for k in range(1, given.folds + 1)]
+    return sorted({end + timedelta(days=offset) for end in ends for offset in OFFSETS})
+
+
+def _bound(limit: int, there: int) -> int:
+    return BUCKETS if there <= limit else max(1, BUCKETS * limit // there)
+
+
+def _sales(pinned: Pinned, tenant: str, night: date, cut_offs: pd.DataFrame, given: Parameters) -> pd.DataFrame:
+    """One row a series with its `days` and `units`, as known at the site's cut-off of the night."""
+    from pyspark.sql import functions as F
+
+    first = night - timedelta(days=given.panel_days)
+    rows = pinned.read(SALES, Zone.SILVER).where(in_set("tenant", [tenant]))
+    rows = rows.where((F.col("year") >= first.year) & F.col("date").between(first, night))
+    moments = pinned.lake.spark.createDataFrame(cut_offs).withColumnRenamed("cut_off", "_cut_off")
+    rows = rows.join(F.broadcast(moments), "site", "inner").where(
+        "available_at <= _cut_off AND (superseded_at IS NULL OR superseded_at > _cut_off)"
+    )
+    pairs = F.sort_array(F.collect_list(F.struct(F.unix_date("date").alias("day"), "units")))
+    series = rows.groupBy("site", "product").agg(pairs.alias("pairs"))
+    return to_pandas(
+        series.select("site", "product", F.col("pairs.day").alias("days"), F.col("pairs.units").alias("units"))
+    )
+
+
+def _calendar(pinned: Pinned, tenant: str, night: date, given: Parameters) -> pd.DataFrame:
+    from pyspark.sql import functions as F
+
+    last = night + timedelta(days=max(HORIZON_DAYS, given.prophet.path_days))
+    rows = pinned.read(CALENDAR_FEATURES, Zone.FEATURES).where(in_set("tenant", [tenant]))
+    return to_pandas(rows.where(F.col("date") <= last).select(*CALENDAR_COLUMNS))
+
+
+def to_pandas(frame: DataFrame) -> pd.DataFrame:
+    """By Arrow, with dates as numpy dates: objects of `date` would be slow by the million."""
+    table: Any = frame.toArrow()
+    return table.to_pandas(date_as_object=False)

@@ -1,0 +1,42 @@
+"""The parameters of the demand models of a home: the defaults, and what `demand.yaml` in it says otherwise.
+
+members: [seasonal_naive, lightgbm]      # for all tenants
+tenants:
+  acme: {max_rows: 100000}               # for one
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from expectations.settings import Settings
+from jobs.errors import JobError
+from models.demand.parameters import ParameterError, Parameters, parameters
+
+FILE = "demand.yaml"
+
+
+def demand_parameters(settings: Settings, tenant: str) -> Parameters:
+    """Raises JobError that names the file and the parameter."""
+    path = settings.home / FILE
+    if not path.exists():
+        return Parameters()
+    given = _read(path)
+    of_tenants = given.pop("tenants", None) or {}
+    try:
+        return parameters(given | dict(of_tenants.get(tenant) or {}))
+    except (ParameterError, TypeError, AttributeError) as error:
+        raise JobError(f"{path}: {error}") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        given = yaml.safe_load(path.read_text()) or {}
+    except yaml.YAMLError as error:
+        raise JobError(f"{path}: it is no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(given, dict):
+        raise JobError(f"{path}: write `name: value` lines, as `members: [seasonal_naive, lightgbm]`")
+    return given

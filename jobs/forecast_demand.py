@@ -1,0 +1,139 @@
+"""Forecast the 28 days after the night for every series of every tenant, and publish them in gold.
+
+All tenants' features are read at once, each tenant's champion speaks by itself, and what passes the door is written
+in one commit. A tenant that fails or is blocked keeps its last good forecast.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from expectations.contract import Zone
+from expectations.tables import CALENDAR_FEATURES, DEMAND_FEATURES, DEMAND_FORECAST, HORIZON_DAYS
+from jobs import doors
+from jobs.context import Context
+from jobs.demand_data import CALENDAR_COLUMNS, FEATURE_COLUMNS, to_pandas
+from jobs.errors import TenantError
+from jobs.lake import in_set
+from jobs.own_failure import own_failure
+from jobs.train_demand import registry_of
+from models.demand.fallback import CHAMPION
+from models.demand.forecast import forecast
+from models.registry import ModelRef, Registry
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+READ = ((DEMAND_FEATURES, Zone.FEATURES), (CALENDAR_FEATURES, Zone.FEATURES))
+TOLD_EVERY = 50  # tenants
+BACK_DAYS = 28  # of the calendar: whether the last same weekdays were holidays
+
+
+def run(ctx: Context) -> None:
+    """Forecast, check, publish. The same night again replaces its rows."""
+    ctx.table_versions = ctx.lake.versions(READ)
+    made = _forecasts(ctx, registry_of(ctx))
+    if not made:
+        return
+    frame = ctx.lake.conform(_frame(ctx, made), DEMAND_FORECAST, Zone.GOLD).persist()
+    try:
+        result = doors.check(ctx, frame, DEMAND_FORECAST, Zone.GOLD, tenants=made)
+        for tenant, why in result.blocked.items():
+            ctx.block(tenant, why)
+        _publish(ctx, frame, {t: len(rows) for t, rows in made.items() if t not in result.blocked})
+    finally:
+        frame.unpersist()
+
+
+def _forecasts(ctx: Context, registry: Registry) -> dict[str, pd.DataFrame]:
+    """Rows of each tenant that can be forecast; the others have failed."""
+    features = dict(tuple(_features(ctx).groupby("tenant")))
+    calendar = _calendar(ctx)
+    days = dict(tuple(calendar.groupby("tenant")))
+    series = sum(len(f) for f in features.values())
+    ctx.progress(f"forecast-demand: {series} series of {len(features)} tenants")
+    made = {}
+    for tenant in ctx.tenants:
+        with own_failure(ctx, tenant, "forecast-demand"):
+            if tenant not in features:
+                again = f"`uretimiq run features --tenant {tenant} --date {ctx.night}`"
+                raise TenantError(f"no demand features of {ctx.night}: run {again}")
+            made[tenant] = _forecast_tenant(
+                ctx, tenant, features[tenant], days.get(tenant, calendar.iloc[:0]), registry
+            )
+            if len(made) % TOLD_EVERY == 0:
+                ctx.progress(f"forecast-demand: {len(made)} of {len(features)} tenants")
+    return made
+
+
+def _features(ctx: Context) -> pd.DataFrame:
+    """Feature rows of the night, of all tenants."""
+    rows = ctx.lake.read(DEMAND_FEATURES).where(in_set("tenant", ctx.tenants))
+    rows = rows.where(f"year = {ctx.night.year} AND date = DATE'{ctx.night}'")
+    return to_pandas(rows.select("tenant", *FEATURE_COLUMNS))
+
+
+def _calendar(ctx: Context) -> pd.DataFrame:
+    first, last = ctx.night - timedelta(days=BACK_DAYS), ctx.night + timedelta(days=HORIZON_DAYS)
+    rows = ctx.lake.read(CALENDAR_FEATURES).where(in_set("tenant", ctx.tenants))
+    rows = rows.where(f"date BETWEEN DATE'{first}' AND DATE'{last}'")
+    return to_pandas(rows.select("tenant", *CALENDAR_COLUMNS))
+
+
+def _forecast_tenant(
+    ctx: Context, tenant: str, features: pd.DataFrame, calendar: pd.DataFrame, registry: Registry
+) -> pd.DataFrame:
+    ref = registry.champion(tenant)
+    model = registry.load(ref) if ref else None
+    rows = forecast(features, calendar, model)
+    registry.loaded.clear()  # 300 champions at once would take gigabytes
+    return _published(ctx, tenant, rows, ref)
+
+
+def _published(ctx: Context, tenant: str, rows: pd.DataFrame, ref: ModelRef | None) -> pd.DataFrame:
+    """The rows of the contract: what the forecast is, and where it comes from."""
+    by_model = rows["method"].to_numpy() == CHAMPION
+    name, version = (ref.name, ref.version) if ref else (None, None)
+    return rows.assign(
+        forecast_id=forecast_ids(tenant, ctx.night, rows, ctx.run_id),
+        tenant=tenant,
+        night=ctx.night,
+        model_name=np.where(by_model, name, None),
+        model_version=np.where(by_model, version, None),
+        table_versions=ctx.table_versions,
+        run_id=ctx.run_id,
+        available_at=pd.Timestamp(ctx.now()),
+        night_month=f"{ctx.night:%Y-%m}",
+    )
+
+
+def forecast_ids(tenant: str, night: date, rows: pd.DataFrame, run_id: str) -> list[str]:
+    """The night's eight digits, by which the row's partition is found, and 16 hex digits of the key's and run's SHA-256."""
+    prefix = f"{night:%Y%m%d}"
+    return [
+        prefix + hashlib.sha256(f"{tenant}/{prefix}/{site}/{product}/{horizon}/{run_id}".encode()).hexdigest()[:16]
+        for site, product, horizon in zip(rows["site"], rows["product"], rows["horizon"], strict=True)
+    ]
+
+
+def _frame(ctx: Context, made: Mapping[str, pd.DataFrame]) -> DataFrame:
+    loose = pa.schema([f.with_nullable(True) for f in DEMAND_FORECAST.schema_in(Zone.GOLD)])
+    rows = pd.concat(made.values(), ignore_index=True)[loose.names]
+    return ctx.spark.createDataFrame(pa.Table.from_pandas(rows, schema=loose, preserve_index=False))
+
+
+def _publish(ctx: Context, frame: DataFrame, rows: Mapping[str, int]) -> None:
+    """Replace the night's rows of these tenants, in one commit."""
+    if rows:
+        of_night = f"night_month = '{ctx.night:%Y-%m}' AND night = DATE'{ctx.night}'"
+        good = frame.where(in_set("tenant", rows)).repartition("tenant")
+        ctx.lake.replace(good, DEMAND_FORECAST, Zone.GOLD, where=f"{in_set('tenant', rows)} AND {of_night}")
+    for tenant, count in rows.items():
+        ctx.done(tenant, count)

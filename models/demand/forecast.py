@@ -1,0 +1,79 @@
+"""The forecast of one night for all series of a tenant: the champion where it may speak, else a stated fallback."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from expectations.tables import HORIZON_DAYS
+from models.demand.arrays import Floats, Strings, to_date
+from models.demand.calendar import Calendar
+from models.demand.fallback import CHAMPION, DEAD, DEAD_REASON, NAIVE, NO_CHAMPION, SHORT, naive_of_the_night, short
+from models.demand.model import DemandModel
+from models.demand.origins import Origins
+
+COLUMNS = (
+    "site",
+    "product",
+    "date",
+    "horizon",
+    "units_q10",
+    "units_q50",
+    "units_q90",
+    "method",
+    "fallback_reason",
+    "cut_off",
+)
+
+
+def forecast(features: pd.DataFrame, calendar: pd.DataFrame, champion: DemandModel | None) -> pd.DataFrame:
+    """28 rows for each row of `features` (DEMAND_FEATURES of one tenant and one night), with COLUMNS.
+
+    `calendar` has the columns of CALENDAR_FEATURES for the days ahead (and four weeks back). Quantiles are in order,
+    not negative and finite. Without a champion every series with enough history has seasonal naive.
+    """
+    origins = Origins.from_features(features)
+    days = Calendar.from_features(calendar)
+    units = np.zeros((len(origins), HORIZON_DAYS, 3))
+    method, reason = _methods(origins, champion is not None)
+    for name, fill in ((CHAMPION, champion), (NAIVE, None)):
+        rows = np.flatnonzero(method == name)
+        if len(rows):
+            some = origins.take(rows)
+            units[rows] = fill.quantiles(some, days) if fill else naive_of_the_night(origins).predict(some)
+    young = np.flatnonzero(method == SHORT)
+    if len(young):
+        units[young], reason[young] = short(origins.take(young), origins)
+    return _rows(origins, units, method, reason)
+
+
+def _methods(origins: Origins, champion: bool) -> tuple[Strings, Strings]:
+    usual, why = (CHAMPION, None) if champion else (NAIVE, NO_CHAMPION)
+    method = np.full(len(origins), usual, dtype=object)
+    reason = np.full(len(origins), why, dtype=object)
+    method[~origins.enough], reason[~origins.enough] = SHORT, None
+    method[origins.dead], reason[origins.dead] = DEAD, DEAD_REASON
+    return method, reason
+
+
+def _rows(origins: Origins, units: Floats, method: Strings, reason: Strings) -> pd.DataFrame:
+    n = len(origins)
+    horizon = np.tile(np.arange(1, HORIZON_DAYS + 1, dtype=np.int32), n)
+    each = np.repeat(np.arange(n), HORIZON_DAYS)
+    night = np.array([to_date(d) for d in np.unique(origins.day)])
+    if len(night) > 1:
+        raise ValueError(
+            f"features of several nights were given, from {night[0]} to {night[-1]}: forecast one at a time"
+        )
+    dates = (origins.day[each] + horizon).astype("datetime64[D]")
+    rows = {
+        "site": origins.site[each],
+        "product": origins.product[each],
+        "date": pd.Series(dates.astype("datetime64[s]")).dt.date if n else pd.Series(dtype=object),
+        "horizon": horizon,
+        **{name: units[:, :, q].reshape(-1) for q, name in enumerate(("units_q10", "units_q50", "units_q90"))},
+        "method": method[each],
+        "fallback_reason": reason[each],
+        "cut_off": pd.to_datetime(origins.cut_off[each], unit="us", utc=True),
+    }
+    return pd.DataFrame(rows, columns=list(COLUMNS))

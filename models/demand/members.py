@@ -1,0 +1,93 @@
+"""The fitted members under their names, and what all of them say of some origins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from expectations.tables import HORIZON_DAYS
+from models.demand.arrays import Floats
+from models.demand.calendar import Calendar
+from models.demand.frame import build_all
+from models.demand.lstm import Lstm
+from models.demand.naive import SeasonalNaive
+from models.demand.origins import Origins
+from models.demand.parameters import LIGHTGBM, LSTM, PROPHET, QUANTILES, SEASONAL_NAIVE
+from models.demand.prophet import Paths
+from models.demand.trees import Trees
+from models.demand.vocabulary import Vocabulary
+
+CHUNK = 3_000  # origins whose frame is in memory at once: 15,000 x 28 rows at once would take half a gigabyte
+
+
+@dataclass(frozen=True)
+class Members:
+    """None for a member that was not fitted, or has no weight."""
+
+    words: Vocabulary
+    naive: SeasonalNaive
+    trees: Trees | None = None
+    paths: Paths | None = None
+    lstm: Lstm | None = None
+    threads: int = 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        there = {LIGHTGBM: self.trees, PROPHET: self.paths, LSTM: self.lstm}
+        return (SEASONAL_NAIVE, *(name for name, member in there.items() if member is not None))
+
+    def stack(self, names: tuple[str, ...], origins: Origins, calendar: Calendar) -> Floats:
+        """What `names` say, (n, 28, 3, names) in pieces; NaN where a member says nothing."""
+        say: dict[str, Callable[[], Floats]] = {
+            SEASONAL_NAIVE: lambda: self.naive.predict(origins),
+            LIGHTGBM: lambda: self._trees(origins, calendar),
+            PROPHET: lambda: self._path(origins),
+            LSTM: lambda: self._lstm(origins, calendar),
+        }
+        if not names:
+            return np.zeros((len(origins), HORIZON_DAYS, len(QUANTILES), 0))
+        return np.stack([say[name]() for name in names], axis=-1)
+
+    def _trees(self, origins: Origins, calendar: Calendar) -> Floats:
+        if self.trees is None:
+            raise ValueError("LightGBM was asked and is not among the fitted members")
+        parts = [np.zeros((0, HORIZON_DAYS, len(QUANTILES)))]
+        for begin in range(0, len(origins), CHUNK):
+            some = origins.take(np.arange(begin, min(begin + CHUNK, len(origins))))
+            scaled = self.trees.predict(build_all(some, calendar, self.words), self.threads)
+            parts.append(scaled.reshape(len(some), HORIZON_DAYS, -1) * some.scale[:, None, None])
+        return np.concatenate(parts)
+
+    def _path(self, origins: Origins) -> Floats:
+        if self.paths is None:
+            raise ValueError("Prophet was asked and is not among the fitted members")
+        return self.paths.predict(origins)
+
+    def _lstm(self, origins: Origins, calendar: Calendar) -> Floats:
+        if self.lstm is None:
+            raise ValueError("the LSTM was asked and is not among the fitted members")
+        return self.lstm.predict(origins, calendar, self.words)
+
+    def save(self, folder: Path) -> None:
+        known = {"members": list(self.names), "words": self.words.to_dict(), "naive": self.naive.to_dict()}
+        (folder / "members.json").write_text(json.dumps(known, indent=1))
+        for member in (self.trees, self.paths, self.lstm):
+            if member is not None:
+                member.save(folder)
+
+    @classmethod
+    def load(cls, folder: Path, threads: int = 0) -> Members:
+        known = json.loads((folder / "members.json").read_text())
+        names = known["members"]
+        return cls(
+            words=Vocabulary.from_dict(known["words"]),
+            naive=SeasonalNaive.from_dict(known["naive"]),
+            trees=Trees.load(folder) if LIGHTGBM in names else None,
+            paths=Paths.load(folder) if PROPHET in names else None,
+            lstm=Lstm.load(folder) if LSTM in names else None,
+            threads=threads,
+        )

@@ -1,0 +1,71 @@
+"""The model as it is stored and used at night: its members, their weights and bands. One folder, no TensorFlow."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from models.demand.arrays import Bools, Floats, to_date
+from models.demand.calendar import Calendar
+from models.demand.ensemble import Blend, segments
+from models.demand.members import Members
+from models.demand.origins import Origins
+from models.demand.parameters import PROPHET, Parameters, parameters
+
+FORMAT = 1
+
+
+class ModelFormatError(ValueError):
+    """A stored model that this code cannot read; one line with its place and the remedy."""
+
+
+@dataclass(frozen=True)
+class DemandModel:
+    """`last_day` is the last day that it learned from."""
+
+    parameters: Parameters
+    last_day: int
+    members: Members
+    blend: Blend
+
+    def quantiles(self, origins: Origins, calendar: Calendar) -> Floats:
+        """(n, 28, 3): quantiles 0.1, 0.5 and 0.9 in pieces; in order, not negative and finite."""
+        stack = self.members.stack(self.blend.members, origins, calendar)
+        found = self.blend.combine(stack, segments(origins.sparse, has_prophet(stack, self.blend.members)))
+        if not np.isfinite(found).all():
+            raise FloatingPointError(f"the model of {to_date(self.last_day)} gives numbers that are not finite")
+        return found
+
+    def save(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.members.save(folder)
+        known = {
+            "format": FORMAT,
+            "last_day": self.last_day,
+            "parameters": self.parameters.to_dict(),
+            "blend": self.blend.to_dict(),
+        }
+        (folder / "model.json").write_text(json.dumps(known, indent=1))
+
+    @classmethod
+    def load(cls, folder: Path, threads: int = 0) -> DemandModel:
+        """Raises ModelFormatError where the folder holds no model of this format."""
+        try:
+            known = json.loads((folder / "model.json").read_text())
+        except (OSError, ValueError) as error:
+            raise ModelFormatError(f"{folder}: no demand model there ({error}); train again") from error
+        if known.get("format") != FORMAT:
+            raise ModelFormatError(f"{folder}: format {known.get('format')!r}, this code reads {FORMAT}; train again")
+        blend = Blend.from_dict(known["blend"])
+        return cls(parameters(known["parameters"]), known["last_day"], Members.load(folder, threads), blend)
+
+
+def has_prophet(stack: Floats, members: tuple[str, ...]) -> Bools:
+    """Which rows of (n, 28, 3, members) have a whole path of Prophet's."""
+    if PROPHET not in members:
+        return np.zeros(len(stack), dtype=bool)
+    path = stack[..., members.index(PROPHET)]
+    return np.asarray(~np.isnan(path).reshape(len(stack), -1).any(axis=1), dtype=bool)

@@ -1,0 +1,122 @@
+"""Feature rows as arrays: what was known of a series at the cut-off of a day. All that a member may look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from expectations.tables import LAGS, LAST_YEAR_LAGS, ROLLING_MEANS, ROLLING_STDS
+from models.demand.arrays import Bools, Floats, Ints, Strings, days, micros, nan_mean, strings
+
+UNITS = (  # numbers in pieces: divided by the series' scale before a member sees them
+    *(f"units_mean_{w}" for w in ROLLING_MEANS),
+    *(f"units_std_{w}" for w in ROLLING_STDS),
+    *(f"units_mean_7_lag_{k}" for k in LAST_YEAR_LAGS),
+)
+PURE = (  # numbers that have no size of the series in them
+    "units_zero_share_28",
+    "days_since_first",
+    "days_since_last_sale",
+    "unit_price_ratio_28",
+    "promotion_share_28",
+    "share_of_group_28",
+)
+MIN_DAYS = 28  # days since a series' first row, below which its weekly pattern is not known
+MIN_KNOWN = 14  # known days among the last 28, below which it is not known either
+DEAD_AFTER_DAYS = 182  # without a sale for half a year
+SPARSE_SHARE = 0.5  # of days without units, from which a series counts as sparse
+COLUMNS = ("site", "product", "date", "cut_off", *(f"units_lag_{k}" for k in LAGS), *UNITS, *PURE)
+HIERARCHY = ("product_group", "product_sub_group")
+
+
+@dataclass(frozen=True)
+class Origins:
+    """One row an origin: a series (`key`) at a `day`. `lags` is (n, 28): column k is k days back; NaN is unknown."""
+
+    site: Strings
+    product: Strings
+    group: Strings
+    sub_group: Strings
+    day: Ints
+    cut_off: Ints
+    lags: Floats
+    units: Floats  # (n, len(UNITS))
+    pure: Floats  # (n, len(PURE))
+
+    @classmethod
+    def from_features(cls, features: pd.DataFrame) -> Origins:
+        """From a frame with the columns of DEMAND_FEATURES, of one tenant; sorted by day, site and product."""
+        frame = features.sort_values(["date", "site", "product"], kind="stable")
+        return cls(
+            site=strings(frame["site"]),
+            product=strings(frame["product"]),
+            group=strings(frame["product_group"]),
+            sub_group=strings(frame["product_sub_group"]),
+            day=days(frame["date"]),
+            cut_off=micros(frame["cut_off"]),
+            lags=frame[[f"units_lag_{k}" for k in LAGS]].to_numpy(dtype=float),
+            units=frame[list(UNITS)].to_numpy(dtype=float),
+            pure=frame[list(PURE)].to_numpy(dtype=float),
+        )
+
+    def __len__(self) -> int:
+        return len(self.day)
+
+    def take(self, rows: Ints | Bools) -> Origins:
+        """The origins at `rows` (positions or a mask), in that order."""
+        return Origins(**{name: getattr(self, name)[rows] for name in self.__dataclass_fields__})
+
+    @cached_property
+    def key(self) -> Strings:
+        return np.asarray(self.site + "/" + self.product, dtype=object)
+
+    @cached_property
+    def scale(self) -> Floats:
+        """The series' size: what its members' inputs and outputs are divided by. Positive and finite.
+
+        The larger of the means of 28 and 56 days, so that a plant holiday does not blow the rest up.
+        """
+        means = {w: self.units[:, UNITS.index(f"units_mean_{w}")] for w in (28, 56, 182, 364)}
+        recent = np.fmax(means[28], means[56])
+        older = np.fmax(means[182], means[364])
+        size = np.where(np.nan_to_num(recent) > 0, recent, older)
+        return np.where(np.nan_to_num(size) > 1e-9, np.nan_to_num(size), 1.0)
+
+    def pure_column(self, name: str) -> Floats:
+        return self.pure[:, PURE.index(name)]
+
+    def units_column(self, name: str) -> Floats:
+        return self.units[:, UNITS.index(name)]
+
+    @cached_property
+    def dead(self) -> Bools:
+        """Nothing sold for half a year, or never in half a year."""
+        since = self.pure_column("days_since_last_sale")
+        never = np.isnan(since) & (self.pure_column("days_since_first") >= DEAD_AFTER_DAYS)
+        return (since >= DEAD_AFTER_DAYS) | never
+
+    @cached_property
+    def enough(self) -> Bools:
+        """Whether the history suffices for a model: 28 days since the first row, and half of them known."""
+        old = np.nan_to_num(self.pure_column("days_since_first"), nan=-1) >= MIN_DAYS - 1
+        return np.asarray(old & ((~np.isnan(self.lags)).sum(axis=1) >= MIN_KNOWN), dtype=bool)
+
+    @cached_property
+    def sparse(self) -> Bools:
+        return np.nan_to_num(self.pure_column("units_zero_share_28")) >= SPARSE_SHARE
+
+    @cached_property
+    def weekdays(self) -> Floats:
+        """The last four values of each weekday ahead, (n, 7, 4): [:, j, w] is what lies j+1 days ahead less w+1 weeks."""
+        back = np.array([[(6 - j) + 7 * w for w in range(4)] for j in range(7)])
+        return self.lags[:, back]
+
+    @cached_property
+    def weekday_mean(self) -> Floats:
+        """Mean of those four, (n, 7); the series' own mean where a weekday has no known value."""
+        own = nan_mean(self.lags)
+        mean = nan_mean(self.weekdays)
+        return np.where(np.isnan(mean), np.nan_to_num(own)[:, None], mean)

@@ -1,0 +1,115 @@
+"""The parameters of a demand training: frozen, logged whole, and enough with the data to repeat it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from expectations.tables import HORIZON_DAYS
+
+SEASONAL_NAIVE, LIGHTGBM, PROPHET, LSTM = "seasonal_naive", "lightgbm", "prophet", "lstm"
+MEMBERS = (SEASONAL_NAIVE, LIGHTGBM, PROPHET, LSTM)
+QUANTILES = (0.1, 0.5, 0.9)
+T = TypeVar("T")
+
+
+class ParameterError(ValueError):
+    """A parameter that does not exist or cannot be; one line with its name, its value and the remedy."""
+
+
+@dataclass(frozen=True)
+class TreeParameters:
+    """The global LightGBM: three boosters, one a quantile."""
+
+    rounds: int = 250
+    leaves: int = 48
+    learning_rate: float = 0.05
+    min_rows_in_leaf: int = 60
+    column_share: float = 0.6
+    row_share: float = 0.7
+    l2: float = 5.0
+
+
+@dataclass(frozen=True)
+class ProphetParameters:
+    """Prophet, one fit a series: it is slow, so only the series with the most units have one."""
+
+    max_series: int = 100
+    min_days: int = 120  # below, its trend follows noise
+    history_days: int = 1461  # four years show the yearly season; older days only cost time
+    changepoint_prior_scale: float = 0.05
+    path_days: int = 120  # how far ahead its path is stored: a champion that old should have been replaced
+
+
+@dataclass(frozen=True)
+class LstmParameters:
+    """The global LSTM: reads four weeks, writes 28 days of three quantiles."""
+
+    units: int = 32
+    hidden: int = 48
+    epochs: int = 12
+    batch: int = 256
+    learning_rate: float = 3e-3
+    max_windows: int = 12_000
+    patience: int = 3
+    min_windows: int = 300  # below, it has nothing to learn a network from
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """All of it. The defaults serve 41 products of half a year and 15,000 series of five years alike."""
+
+    members: tuple[str, ...] = MEMBERS
+    seed: int = 7
+    threads: int = 0  # of LightGBM and the LSTM; 0 for as many as the machine has cores
+    history_days: int = 730  # origins older than that are not learned from
+    max_origins: int = 60_000  # feature rows (series and day) that are read of a tenant with more
+    max_rows: int = 400_000  # of the supervised frame: two cores fit that in half a minute
+    folds: int = 3
+    fold_days: int = 28
+    min_history_days: int = 56  # what the first fold must have to learn from
+    evaluation_max_series: int = 1_500  # beyond, the folds are judged on a fixed sample of the series
+    trees: TreeParameters = field(default_factory=TreeParameters)
+    prophet: ProphetParameters = field(default_factory=ProphetParameters)
+    lstm: LstmParameters = field(default_factory=LstmParameters)
+
+    def __post_init__(self) -> None:
+        for member in self.members:
+            if member not in MEMBERS:
+                raise ParameterError(f"members: no member {member!r}; there are {', '.join(MEMBERS)}")
+        if SEASONAL_NAIVE not in self.members:
+            raise ParameterError(f"members: {SEASONAL_NAIVE} is the floor that every model is judged by; add it")
+        for name in ("folds", "fold_days", "max_rows", "history_days"):
+            if getattr(self, name) < 1:
+                raise ParameterError(f"{name}={getattr(self, name)}: give at least 1")
+
+    @property
+    def panel_days(self) -> int:
+        """Days of sales before a night that a training reads."""
+        return max(self.prophet.history_days, self.history_days + self.folds * self.fold_days) + HORIZON_DAYS
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it; `parameters` reads it back."""
+        return dataclasses.asdict(self) | {"members": list(self.members)}
+
+
+def parameters(given: Mapping[str, Any]) -> Parameters:
+    """Parameters from a mapping (nested as in `to_dict`). Raises ParameterError for an unknown name."""
+    values = dict(given)
+    parts = {"trees": TreeParameters, "prophet": ProphetParameters, "lstm": LstmParameters}
+    for name, kind in parts.items():
+        if name in values:
+            values[name] = _filled(kind, values[name], name + ".")
+    if "members" in values:
+        values["members"] = tuple(values["members"])
+    return _filled(Parameters, values, "")
+
+
+def _filled(kind: type[T], values: Mapping[str, Any], prefix: str) -> T:
+    known = [f.name for f in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    for name in values:
+        if name not in known:
+            raise ParameterError(f"{prefix}{name}: no such parameter; there are {', '.join(known)}")
+    return kind(**values)

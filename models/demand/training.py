@@ -1,0 +1,178 @@
+"""Training: members fitted on rolling origins, weighed by what they said there, then fitted on all that is known."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from models.demand import ensemble, evaluate, prophet, sampling
+from models.demand.arrays import Floats, to_date
+from models.demand.ensemble import Blend
+from models.demand.folds import Data, Fold, ask, last_days, windows
+from models.demand.frame import build, digest
+from models.demand.lstm import Lstm
+from models.demand.members import Members
+from models.demand.model import DemandModel
+from models.demand.naive import SeasonalNaive
+from models.demand.origins import Origins
+from models.demand.parameters import LIGHTGBM, LSTM, PROPHET, Parameters
+from models.demand.prophet import MapSeries, Paths
+from models.demand.trees import Trees
+from models.demand.vocabulary import Vocabulary
+
+ENSEMBLE = "ensemble"
+Progress = Callable[[str], None]
+Scores = dict[str, dict[str, dict[str, float]]]  # last day of the fold -> model -> metric -> value
+
+
+@dataclass(frozen=True)
+class Training:
+    """A trained model and its evidence: `judged` is the last fold, `quantiles` (n, 28, 3) what the ensemble said of it."""
+
+    model: DemandModel
+    scores: Scores
+    judged: Fold
+    quantiles: Floats
+    rows: int
+    frame_hash: str
+    seconds: dict[str, float]
+
+
+@dataclass
+class Clock:
+    """How long each kind of work took, told as it ends."""
+
+    progress: Progress
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def of(self, work: str, detail: str = "") -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        took = time.monotonic() - started
+        self.seconds[work] = round(self.seconds.get(work, 0.0) + took, 2)
+        self.progress(f"{work} {detail} {took:.1f} s")
+
+
+def train(
+    data: Data, given: Parameters, map_series: MapSeries = prophet.map_here, progress: Progress = lambda _: None
+) -> Training:
+    """Train and judge. Raises TooLittleHistory. The same data, parameters and seed give the same model."""
+    clock = Clock(progress)
+    words = Vocabulary.learn(data.origins, data.calendar)
+    days = last_days(data, given)
+    paths = _paths(data, [*days, data.last_day], given, map_series, clock)
+    folds = []
+    for day in days:
+        members = _fit(data, day, given.members, words, paths[day], given, clock)
+        folds.append(ask(data, day, members, members.names, given))
+    # an early fold may have had too little for some member: only those that all folds have can be weighed together
+    names = tuple(n for n in given.members if all(n in fold.members for fold in folds))
+    scores, quantiles = judge(folds, names)
+    blend = _blend(folds, names)
+    final = _fit(data, data.last_day, blend.used, words, paths[data.last_day], given, clock)
+    rows, frame_hash = frame_digest(data, words, given)
+    model = DemandModel(given, data.last_day, final, blend.only(blend.used))
+    return Training(model, scores, folds[-1], quantiles, rows, frame_hash, clock.seconds)
+
+
+def _paths(data: Data, days: list[int], given: Parameters, map_series: MapSeries, clock: Clock) -> dict[int, Paths]:
+    if PROPHET not in given.members:
+        return {day: Paths.empty(day) for day in days}
+    with clock.of(PROPHET, f"for {len(days)} last days"):
+        cut_offs = {day: int(data.origins.cut_off[data.origins.day == day].max(initial=0)) for day in days}
+        return prophet.fit(data.panel, data.calendar, cut_offs, given.prophet, map_series)
+
+
+def _fit(
+    data: Data, last_day: int, names: tuple[str, ...], words: Vocabulary, paths: Paths, given: Parameters, clock: Clock
+) -> Members:
+    """Members of `names` fitted on what was known on `last_day`; one without enough to learn from is left out."""
+    origins, targets = windows(data, last_day, given)
+    detail = f"up to {to_date(last_day)}"
+    trees = network = None
+    if LIGHTGBM in names and len(origins):
+        with clock.of(LIGHTGBM, detail):
+            trees = _trees(data, origins, targets, words, given)
+    if LSTM in names and len(origins) >= given.lstm.min_windows:
+        with clock.of(LSTM, detail):
+            network = _lstm(data, origins, targets, words, given)
+    return Members(
+        words=words,
+        naive=SeasonalNaive.fit(origins, targets),
+        trees=trees,
+        paths=paths if PROPHET in names and len(paths.keys) else None,
+        lstm=network,
+        threads=given.threads,
+    )
+
+
+def _threads(given: Parameters) -> int:
+    return given.threads or len(os.sched_getaffinity(0))
+
+
+def _trees(data: Data, origins: Origins, targets: Floats, words: Vocabulary, given: Parameters) -> Trees:
+    row, horizon = sampling.some_rows(origins.key, origins.day, targets, given.max_rows, given.seed)
+    frame = build(origins, data.calendar, words, row, horizon)
+    scaled = targets[row, horizon - 1] / origins.scale[row]
+    return Trees.fit(frame, scaled, given.trees, seed=given.seed, threads=_threads(given))
+
+
+def _lstm(data: Data, origins: Origins, targets: Floats, words: Vocabulary, given: Parameters) -> Lstm:
+    from models.demand.lstm_training import fit
+
+    rows = sampling.some(origins.key, origins.day, given.lstm.max_windows, given.seed)
+    some = origins.take(rows)
+    return fit(some, data.calendar, words, targets[rows], given.lstm, seed=given.seed, threads=_threads(given)).network
+
+
+def frame_digest(data: Data, words: Vocabulary, given: Parameters) -> tuple[int, str]:
+    """Rows of the supervised frame of `data` and its SHA-256: the same tables and parameters give the same one."""
+    origins, targets = windows(data, data.last_day, given)
+    row, horizon = sampling.some_rows(origins.key, origins.day, targets, given.max_rows, given.seed)
+    frame = build(origins, data.calendar, words, row, horizon)
+    keys = np.array(origins.key, dtype="U")
+    return len(row), digest(frame.x, targets[row, horizon - 1], keys, origins.day, row, horizon, data.panel.units)
+
+
+def _rows(folds: list[Fold], names: tuple[str, ...]) -> tuple[Floats, ...]:
+    """The folds as rows of one day each: what was said, what happened, the series' size and segment."""
+    days = folds[0].actual.shape[1]
+    stack = np.concatenate([f.of(names).reshape(-1, 3, len(names)) for f in folds])
+    actual = np.concatenate([f.actual.reshape(-1) for f in folds])
+    size = np.concatenate([np.repeat(f.size, days) for f in folds])
+    return stack, actual, size, np.concatenate([np.repeat(f.segment, days) for f in folds])
+
+
+def _blend(folds: list[Fold], names: tuple[str, ...]) -> Blend:
+    stack, actual, size, segment = _rows(folds, names)
+    return ensemble.fit(names, stack, actual, size, segment.astype(np.int64))
+
+
+def judge(folds: list[Fold], names: tuple[str, ...]) -> tuple[Scores, Floats]:
+    """Scores of each member in each fold, and of the ensemble in each fold that has one before it to be weighed by.
+
+    With one fold alone all members weigh the same in it. The second result is what the ensemble said in the last fold.
+    """
+    scores: Scores = {}
+    said = np.zeros(0)
+    for position, fold in enumerate(folds):
+        of_fold = {n: _score(fold, ensemble.tidy(fold.of((n,))[..., 0])) for n in names}
+        if position or len(folds) == 1:
+            blend = _blend(folds[:position], names) if position else ensemble.equal(names)
+            said = blend.combine(fold.of(names), fold.segment)
+            of_fold[ENSEMBLE] = _score(fold, said)
+        scores[to_date(fold.last_day).isoformat()] = of_fold
+    return scores, said
+
+
+def _score(fold: Fold, quantiles: Floats) -> dict[str, float]:
+    """Metrics of the forecasts from the fold's last day. Where a member says nothing the day is left out."""
+    said = quantiles[: fold.judged]
+    actual = np.where(np.isnan(said[..., 1]), np.nan, fold.actual[: fold.judged])
+    return evaluate.table(actual, said, fold.history)

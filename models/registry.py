@@ -1,0 +1,272 @@
+"""MLflow: the only place that imports it. What a training was, its model, and which version is champion.
+
+Works on the database itself (`sqlite:///...`) and on a server. A version becomes champion by an alias, which is set
+last and in one step: whatever fails before it leaves the old champion.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from models.demand.model import DemandModel
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from mlflow import MlflowClient
+
+EXPERIMENT = "demand"
+CHAMPION = "champion"
+MODEL = "model"
+MANIFEST = "training_manifest.json"
+_TYPES = {
+    "double": "double",
+    "string": "string",
+    "int32": "integer",
+    "date32": "datetime",
+    "timestamp": "datetime",
+}
+LOADER = "models.demand.served"
+# Given, not guessed: to guess, MLflow would load the model and ask a package index.
+REQUIREMENTS = ("uretimiq", "lightgbm", "pandas", "pyarrow")
+
+
+class RegistryError(RuntimeError):
+    """MLflow cannot be reached or does not have what is asked for; one line with the remedy."""
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """One registered version."""
+
+    name: str
+    version: str
+    run_id: str
+
+
+def model_name(tenant: str) -> str:
+    return f"demand-{tenant}"
+
+
+def _quiet() -> None:
+    """MLflow sends usage data unless told not to, before it is imported; a factory's jobs tell nobody."""
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ["DO_NOT_TRACK"] = "1"
+    os.environ["_MLFLOW_TELEMETRY_PRE_WARM_DATABRICKS_SDK"] = "false"
+    os.environ.setdefault("MLFLOW_DISABLE_AGENT_HINT", "true")
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
+
+@dataclass
+class Registry:
+    """`cache` is a folder for models taken from a server; a stored version never changes, so they stay good."""
+
+    tracking_uri: str
+    cache: Path
+    loaded: dict[ModelRef, DemandModel] = field(default_factory=dict)
+
+    def _client(self) -> MlflowClient:
+        _quiet()
+        import mlflow
+
+        if self.tracking_uri.startswith("sqlite:///"):
+            Path(self.tracking_uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        mlflow.set_tracking_uri(self.tracking_uri)
+        mlflow.set_registry_uri(self.tracking_uri)
+        return mlflow.MlflowClient(self.tracking_uri)
+
+    def check(self) -> None:
+        """Raises RegistryError where MLflow does not answer."""
+        try:
+            self._client().search_experiments(max_results=1)
+        except Exception as error:
+            raise RegistryError(
+                f"MLflow at {self.tracking_uri} does not answer: {_one_line(error)}; is `make up` running?"
+            ) from error
+
+    def _experiment(self, client: MlflowClient) -> str:
+        found = client.get_experiment_by_name(EXPERIMENT)
+        if found is not None:
+            return str(found.experiment_id)
+        # a server knows where artifacts go; without one they lie beside the database
+        local = self.tracking_uri.startswith("sqlite:///")
+        beside = Path(self.tracking_uri.removeprefix("sqlite:///")).parent / "artifacts" if local else None
+        return str(client.create_experiment(EXPERIMENT, artifact_location=str(beside) if beside else None))
+
+    def log(
+        self,
+        tenant: str,
+        model: DemandModel,
+        *,
+        params: Mapping[str, Any],
+        scores: Mapping[str, Mapping[str, Mapping[str, float]]],
+        seconds: Mapping[str, float],
+        manifest: Mapping[str, Any],
+        figures: Mapping[str, Figure],
+        signature: Any = None,
+    ) -> ModelRef:
+        """Log one training and register its model as a new version of the tenant's; the champion stays who it is.
+
+        `scores` are metrics by fold, model and name. Raises RegistryError.
+        """
+        client = self._client()
+        run = client.create_run(
+            self._experiment(client), run_name=f"{tenant} {manifest['night']}", tags={"tenant": tenant}
+        )
+        run_id = run.info.run_id
+        try:
+            _log_numbers(client, run_id, params, scores, seconds, manifest)
+            for name, figure in figures.items():
+                client.log_figure(run_id, figure, f"plots/{name}.png")
+            client.log_dict(run_id, dict(manifest), MANIFEST)
+            ref = self._register(tenant, run_id, model, signature)
+        except Exception as error:
+            client.set_terminated(run_id, "FAILED")
+            raise RegistryError(
+                f"tenant {tenant}: MLflow at {self.tracking_uri} did not take the model: {_one_line(error)}"
+            ) from error
+        client.set_terminated(run_id, "FINISHED")
+        return ref
+
+    def _register(self, tenant: str, run_id: str, model: DemandModel, signature: Any) -> ModelRef:
+        import mlflow
+
+        name = model_name(tenant)
+        with tempfile.TemporaryDirectory() as folder, mlflow.start_run(run_id=run_id):
+            model.save(Path(folder) / "demand")
+            logged = mlflow.pyfunc.log_model(
+                name=MODEL,
+                loader_module=LOADER,
+                data_path=str(Path(folder) / "demand"),
+                pip_requirements=list(REQUIREMENTS),
+                signature=signature,
+            )
+            version = mlflow.register_model(logged.model_uri, name, tags={"tenant": tenant})
+        return ModelRef(name, str(version.version), run_id)
+
+    def champion(self, tenant: str) -> ModelRef | None:
+        """The tenant's champion; None where it has none."""
+        from mlflow.exceptions import MlflowException
+
+        client = self._client()
+        try:
+            found = client.get_model_version_by_alias(model_name(tenant), CHAMPION)
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise RegistryError(f"MLflow at {self.tracking_uri} does not answer: {_one_line(error)}") from error
+        return ModelRef(found.name, str(found.version), str(found.run_id))
+
+    def version(self, name: str, version: str) -> ModelRef:
+        """Raises RegistryError where there is no such version."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            found = self._client().get_model_version(name, version)
+        except MlflowException as error:
+            raise RegistryError(f"no version {version} of {name} in MLflow at {self.tracking_uri}") from error
+        return ModelRef(found.name, str(found.version), str(found.run_id))
+
+    def promote(self, ref: ModelRef) -> None:
+        """Make `ref` the champion of its model."""
+        self._client().set_registered_model_alias(ref.name, CHAMPION, ref.version)
+
+    def load(self, ref: ModelRef, threads: int = 0) -> DemandModel:
+        """The model of a version. Raises RegistryError or ModelFormatError."""
+        if ref not in self.loaded:
+            self.loaded[ref] = DemandModel.load(self._files(ref), threads)
+        return self.loaded[ref]
+
+    def _files(self, ref: ModelRef) -> Path:
+        kept = self.cache / ref.name / f"{ref.version}-{ref.run_id[:12]}"
+        if not kept.exists():
+            self._client()
+            import mlflow
+            from mlflow.exceptions import MlflowException
+
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
+                try:
+                    got = mlflow.artifacts.download_artifacts(f"models:/{ref.name}/{ref.version}", dst_path=folder)
+                except (MlflowException, OSError) as error:
+                    raise RegistryError(
+                        f"{ref.name} version {ref.version}: its files are not to be had: {_one_line(error)}"
+                    ) from error
+                shutil.copytree(Path(got) / "data" / "demand", Path(folder) / "whole")
+                (Path(folder) / "whole").rename(kept)
+        return kept
+
+    def manifest(self, ref: ModelRef) -> dict[str, Any]:
+        """The training manifest of a version. Raises RegistryError."""
+        self._client()
+        import mlflow
+        from mlflow.exceptions import MlflowException
+
+        try:
+            text = mlflow.artifacts.load_text(f"runs:/{ref.run_id}/{MANIFEST}")
+        except (MlflowException, OSError) as error:
+            raise RegistryError(
+                f"{ref.name} version {ref.version}: no training manifest in run {ref.run_id}"
+            ) from error
+        return dict(json.loads(text))
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+def signature(inputs: Sequence[pa.Field], outputs: Sequence[pa.Field]) -> Any:
+    """The columns that a model takes and gives, in MLflow's words."""
+    _quiet()
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    def columns(fields: Sequence[pa.Field]) -> Schema:
+        return Schema([ColSpec(_TYPES[str(f.type).split("[")[0]], f.name, required=not f.nullable) for f in fields])
+
+    return ModelSignature(columns(inputs), columns(outputs))
+
+
+def _log_numbers(
+    client: MlflowClient,
+    run_id: str,
+    params: Mapping[str, Any],
+    scores: Mapping[str, Mapping[str, Mapping[str, float]]],
+    seconds: Mapping[str, float],
+    manifest: Mapping[str, Any],
+) -> None:
+    from mlflow.entities import Metric, Param, RunTag
+
+    now = int(datetime.now(UTC).timestamp() * 1000)
+    metrics = [
+        Metric(f"{metric}.{model}", float(value), now, step)
+        for step, fold in enumerate(scores)
+        for model, of_model in scores[fold].items()
+        for metric, value in of_model.items()
+        if math.isfinite(value)  # a metric that has no value is not logged as NaN, which some stores refuse
+    ]
+    metrics += [Metric(f"seconds.{work}", took, now, 0) for work, took in seconds.items()]
+    tags = {"frame_hash": manifest["frame_hash"], "code_version": manifest["code_version"], "night": manifest["night"]}
+    client.log_batch(
+        run_id,
+        metrics=metrics,
+        params=[Param(k, str(v)) for k, v in _flat(params)],
+        tags=[RunTag(k, str(v)) for k, v in tags.items()],
+    )
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Sequence[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for name, value in values.items():
+        found += _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else [(prefix + name, value)]
+    return found
