@@ -13,7 +13,8 @@ import pyarrow.dataset as ds
 
 from expectations.tables import DEMAND_FORECAST
 from serving.lake import AnswerError, Lake, Snapshot
-from serving.nights import Night, NightKey, Shelf, Summary
+from serving.nights import JSON, Night, NightKey, Shelf, Summary
+from serving.render import json_lines
 from serving.runs import Ledger, Runs
 
 SHELF_BYTES = 512 * 2**20  # 300 tenants of 41 products take 90 MB, one of 10,000 series 60 MB
@@ -113,6 +114,14 @@ class Forecasts:
 
         return self._lake.read(self.table, work)
 
+    def is_at_hand(self, tenant: str, night: date | None) -> bool:
+        """Whether `night()` answers from memory, without a look into storage."""
+        held, runs = self.table.held, self._ledger.at_hand
+        if held is None or runs is None or not self.table.is_settled:
+            return False
+        key = self._found.get((held.identity, runs.version, tenant, night))
+        return key is not None and self._shelf.find(key) is not None
+
     def pinned(self, key: NightKey, version: int) -> Night:
         """The night that a cursor began with, though a newer one has come since. Raises GoneError, UnreadableError."""
         if not _is_good(key.runs, key.tenant, self._ledger.runs()):
@@ -188,7 +197,8 @@ class Forecasts:
         series = self._lake.query(_SERIES, {}, rows=rows)
         summary = Summary(**self._lake.query(_SUMMARY, {}, rows=rows).to_pylist()[0])
         columns = {name: _compact(name, rows[name]) for name in ROW_COLUMNS}
-        return Night(key, pa.table(columns), series, summary)
+        answered = pa.table(columns)
+        return Night(key, answered.append_column(JSON, json_lines(answered)), series, summary)
 
 
 def _is_good(run_ids: tuple[str, ...], tenant: str, runs: Runs) -> bool:

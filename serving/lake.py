@@ -117,6 +117,17 @@ class Table:
         """Whether the next `snapshot()` will look into storage."""
         return self._clock() - self._checked >= CHECK_SECONDS
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the next `snapshot()` answers from memory: nothing is due, or another thread is looking already."""
+        age = self._clock() - self._checked
+        return age < CHECK_SECONDS or (age <= WAIT_SECONDS and self._lock.locked())
+
+    @property
+    def held(self) -> Snapshot | None:
+        """The version held, without a look."""
+        return self._held
+
     def snapshot(self, fresh: bool = False) -> Snapshot:
         """The newest version, or the one held if that was looked at within CHECK_SECONDS and `fresh` is not asked.
 

@@ -13,6 +13,7 @@ from itertools import accumulate
 import pyarrow as pa
 import pyarrow.compute as pc
 
+JSON = "json"  # column of a night's rows: each of them as JSON text
 SERIES_BYTES = 300  # memory of one series' entry, measured; the rows count themselves
 
 
@@ -64,7 +65,7 @@ class Summary:
 class Night:
     """The rows of one night, ordered by site, product and date.
 
-    `rows`: Arrow table of the answer's columns. `series`: ordered by site and product.
+    `rows`: Arrow table of the answer's columns and of JSON. `series`: ordered by site and product.
     """
 
     def __init__(self, key: NightKey, rows: pa.Table, series: pa.Table, summary: Summary) -> None:

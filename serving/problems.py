@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,17 +97,21 @@ def responses(*kinds: str) -> dict[int | str, dict[str, Any]]:
     return found
 
 
+def told(errors: Iterable[Mapping[str, Any]]) -> str:
+    """What pydantic found wrong, in one line."""
+    return "; ".join(f"{' '.join(map(str, e['loc']))}: {e['msg']}" for e in errors)[:500]
+
+
 def install(app: FastAPI) -> None:
     """Make every error of `app` a problem."""
 
     @app.exception_handler(AnswerError)
-    async def told(_: Request, error: AnswerError) -> JSONResponse:
+    async def lake(_: Request, error: AnswerError) -> JSONResponse:
         return answer(error.kind, str(error))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        wrong = [f"{' '.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        return answer("bad-request", "; ".join(wrong)[:500])
+        return answer("bad-request", told(error.errors()))
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:

@@ -1,23 +1,70 @@
-"""Rows as JSON and CSV, and how a caller says which."""
+"""Rows as JSON and CSV, and how a caller says which.
+
+A night's rows become JSON text once, when they are read, and not at each request: 28 rows through Python objects take
+1 ms, copying their text 10 microseconds.
+"""
 
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 from pydantic_core import to_json
 
 CSV = "text/csv; charset=utf-8"
 CSV_ROWS = 8192  # rows of one piece of the stream
+CHUNK_ROWS = 65_536  # an Arrow array of strings holds 2 GB at most
 BOM = "\ufeff".encode()  # tells Excel that the file is UTF-8
 
 
 def json_bytes(value: dict[str, Any]) -> bytes:
     """`value` as JSON; dates and times as ISO 8601, what is not a number as null."""
     return to_json(value, inf_nan_mode="null")
+
+
+def json_lines(rows: pa.Table) -> pa.ChunkedArray:
+    """Each row as the text of a JSON object and a comma: neighbours make a list as they lie in memory."""
+    names = [json.dumps(name) for name in rows.column_names]
+    chunks = []
+    for batch in rows.to_batches(max_chunksize=CHUNK_ROWS):
+        parts: list[Any] = []
+        for i, name in enumerate(names):
+            parts += [f"{',' if i else '{'}{name}:", _json_values(batch.column(i))]
+        chunks.append(pc.binary_join_element_wise(*parts, "},", ""))
+    return pa.chunked_array(chunks, pa.string())
+
+
+def _json_values(column: pa.Array) -> pa.Array:
+    """The values of a column as JSON texts; what is no number is null."""
+    if pa.types.is_dictionary(column.type):
+        return pc.fill_null(_json_values(column.dictionary).take(column.indices), "null")
+    if pa.types.is_string(column.type):
+        texts = pa.array([json.dumps(value, ensure_ascii=False) for value in column.to_pylist()], pa.string())
+    elif pa.types.is_floating(column.type):
+        texts = pc.if_else(pc.is_finite(column), column, None).cast(pa.string())
+    elif pa.types.is_integer(column.type):
+        texts = column.cast(pa.string())
+    else:
+        texts = pc.binary_join_element_wise('"', column.cast(pa.string()), '"', "")
+    return pc.fill_null(texts, "null")
+
+
+def json_page(head: dict[str, Any], name: str, lines: pa.ChunkedArray) -> bytes:
+    """`head` as a JSON object with one member more: `name`, the list of `lines` (as json_lines gives them)."""
+    texts = b"".join(_text(chunk) for chunk in lines.chunks)
+    return b"%b,%b:[%b]}" % (json_bytes(head)[:-1], json.dumps(name).encode(), texts[:-1])
+
+
+def _text(strings: pa.Array) -> memoryview:
+    """The text of neighbouring strings as it lies in memory."""
+    _, offsets, text = strings.buffers()
+    bounds = memoryview(offsets).cast("i")
+    return memoryview(text or b"")[bounds[strings.offset] : bounds[strings.offset + len(strings)]]
 
 
 def csv_pieces(rows: pa.Table, bom: bool) -> Iterator[bytes]:

@@ -4,53 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from datetime import datetime
+from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
 
 from expectations.contract import CODE
 from serving import examples, schemas
 from serving.forecasts import Forecasts
-from serving.nights import Night, Selection
+from serving.nights import JSON, Night, Selection
 from serving.paging import Cursor, decode, encode, fingerprint
 from serving.problems import Problem, responses
-from serving.render import CSV, csv_pieces, json_bytes, wants_csv
+from serving.queries import LIMIT, ForecastQuery, SeriesQuery, parameters, read
+from serving.render import CSV, csv_pieces, json_bytes, json_page, wants_csv
 from serving.runs import Ledger
 
-LIMIT, MOST_ROWS, MOST_CODES = 1000, 10_000, 200
 TENANT_KINDS = ("unknown-tenant", "no-good-night", "unknown-night", "no-night-yet", "unreadable")
 
 Tenant = Annotated[
     str, Path(pattern=f"^(?:{CODE})$", description="Customer, as in the landing prefix", examples=["acme"])
 ]
-Code = Annotated[str, Field(min_length=1, max_length=100)]
-
-
-class SeriesQuery(BaseModel):
-    """What both lists can be asked."""
-
-    model_config = ConfigDict(extra="forbid")  # a misspelt filter would silently give everything
-
-    site: list[Code] = Field([], max_length=MOST_CODES, description="Only these sites; repeat for several")
-    product: list[Code] = Field([], max_length=MOST_CODES, description="Only these products; repeat for several")
-    night: date | None = Field(None, description="An earlier night; the last good one if left out")
-    limit: int | None = Field(None, ge=1, le=MOST_ROWS, description=f"Rows of a page; {LIMIT} if left out")
-    cursor: str | None = Field(None, max_length=4000, description="From `next` of the page before")
-
-
-class ForecastQuery(SeriesQuery):
-    """What the list of forecasts can be asked besides."""
-
-    first: date | None = Field(None, alias="from", description="First day forecast")
-    last: date | None = Field(None, alias="to", description="Last day forecast, included")
-    format: Literal["json", "csv"] | None = Field(
-        None, description="Or by the header Accept: text/csv; CSV comes whole"
-    )
-    bom: bool = Field(False, description="Begin CSV with a byte order mark, by which Excel knows UTF-8")
 
 
 class TenantRoutes:
@@ -61,26 +37,43 @@ class TenantRoutes:
         self._ledger = ledger
         self._now = now
         self.router = APIRouter(prefix="/v1/tenants/{tenant}", tags=["forecasts"])
+        paged = ("bad-cursor", "cursor-gone")
+        self._add("/forecasts", self.forecasts, schemas.ForecastPage, examples.PAGE, ForecastQuery, paged)
         self._add(
-            "/forecasts", self.forecasts, schemas.ForecastPage, examples.PAGE, "bad-cursor", "cursor-gone", csv=True
+            "/forecasts/{forecast_id}", self.forecast, schemas.OneForecast, examples.ONE, None, ("unknown-forecast",)
         )
-        self._add("/forecasts/{forecast_id}", self.forecast, schemas.OneForecast, examples.ONE, "unknown-forecast")
-        self._add("/series", self.series, schemas.SeriesPage, examples.SERIES, "bad-cursor", "cursor-gone")
+        self._add("/series", self.series, schemas.SeriesPage, examples.SERIES, SeriesQuery, paged)
 
     def _add(
-        self, path: str, endpoint: Callable[..., Any], model: type, example: object, *kinds: str, csv: bool = False
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        model: type,
+        example: object,
+        query: type[SeriesQuery] | None,
+        kinds: tuple[str, ...],
     ) -> None:
         content: dict[str, Any] = {"application/json": {"example": example}}
-        if csv:
+        if query is ForecastQuery:
             content["text/csv"] = {"example": examples.CSV, "schema": {"type": "string"}}
         answers = {200: {"content": content}, **responses(*TENANT_KINDS, *kinds)}
-        self.router.add_api_route(path, endpoint, response_model=model, responses=answers)
+        asked = parameters(query) if query else None
+        self.router.add_api_route(path, endpoint, response_model=model, responses=answers, openapi_extra=asked)
 
-    def forecasts(self, tenant: Tenant, query: Annotated[ForecastQuery, Query()], request: Request) -> Response:
+    async def forecasts(self, tenant: Tenant, request: Request) -> Response:
         """The last good night's forecasts, ordered by site, product and date; as JSON in pages, as CSV whole."""
+        query, accept = read(ForecastQuery, request), request.headers.get("accept", "")
+        # What is in memory is answered here: the way through a thread costs more than the answer, and 32 threads
+        # wait for each other. A cut by dates copies rows, which in a large night takes too long for here.
+        is_quick = not (query.cursor or query.first or query.last)
+        if is_quick and self._forecasts.is_at_hand(tenant, query.night):
+            return self._page(tenant, query, accept)
+        return await run_in_threadpool(self._page, tenant, query, accept)
+
+    def _page(self, tenant: str, query: ForecastQuery, accept: str) -> Response:
         if query.first and query.last and query.first > query.last:
             raise Problem("bad-request", f"query from: {query.first} is after to={query.last}")
-        as_csv = wants_csv(query.format, request.headers.get("accept", ""))
+        as_csv = wants_csv(query.format, accept)
         if as_csv and (query.limit or query.cursor):
             raise Problem("bad-request", "query limit, cursor: CSV comes whole, leave them out")
         selection = Selection(tuple(query.site), tuple(query.product), query.first, query.last)
@@ -91,11 +84,12 @@ class TenantRoutes:
         if as_csv:
             name = f"forecast_{tenant}_{night.key.night}.csv"
             headers = {**_headers(head, None), "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
-            return StreamingResponse(csv_pieces(rows, query.bom), media_type=CSV, headers=headers)
+            return StreamingResponse(csv_pieces(rows.drop_columns(JSON), query.bom), media_type=CSV, headers=headers)
         limit = query.limit or LIMIT
         next_page = _next(f"/v1/tenants/{quote(tenant)}/forecasts", query, cursor, limit, rows.num_rows, asked)
-        page = rows.slice(cursor.offset, limit).to_pylist()
-        return _json({**head, "total": rows.num_rows, "next": next_page, "forecasts": page}, head, next_page)
+        page = rows[JSON].slice(cursor.offset, limit)
+        content = json_page({**head, "total": rows.num_rows, "next": next_page}, "forecasts", page)
+        return _json(content, head, next_page)
 
     def forecast(
         self, tenant: Tenant, forecast_id: Annotated[str, Path(max_length=100, description="From a row")]
@@ -104,17 +98,20 @@ class TenantRoutes:
         row = self._forecasts.one(tenant, forecast_id)
         row["table_versions"] = json.loads(row["table_versions"])
         age = int((self._now() - row["available_at"]).total_seconds())
-        return _json({"forecast": row, "age_seconds": age, "trace": f"uretimiq trace {forecast_id}"}, {}, None)
+        content = {"forecast": row, "age_seconds": age, "trace": f"uretimiq trace {forecast_id}"}
+        return _json(json_bytes(content), {}, None)
 
-    def series(self, tenant: Tenant, query: Annotated[SeriesQuery, Query()]) -> Response:
+    def series(self, tenant: Tenant, request: Request) -> Response:
         """The series of the last good night: each product at each site, and the days that are forecast."""
+        query = read(SeriesQuery, request)
         asked = fingerprint("series", tenant, query.site, query.product, query.night)
         night, cursor = self._open(tenant, query, asked)
         found = night.select_series(tuple(query.site), tuple(query.product))
         head, limit = self._head(night), query.limit or LIMIT
         next_page = _next(f"/v1/tenants/{quote(tenant)}/series", query, cursor, limit, len(found), asked)
         page = [_entry(night, i) for i in found[cursor.offset : cursor.offset + limit]]
-        return _json({**head, "total": len(found), "next": next_page, "series": page}, head, next_page)
+        content = {**head, "total": len(found), "next": next_page, "series": page}
+        return _json(json_bytes(content), head, next_page)
 
     def _open(self, tenant: str, query: SeriesQuery, asked: str) -> tuple[Night, Cursor]:
         """The night to answer from and where to begin in it."""
@@ -170,5 +167,5 @@ def _headers(head: dict[str, Any], next_page: str | None) -> dict[str, str]:
     return headers
 
 
-def _json(content: dict[str, Any], head: dict[str, Any], next_page: str | None) -> Response:
-    return Response(json_bytes(content), media_type="application/json", headers=_headers(head, next_page))
+def _json(content: bytes, head: dict[str, Any], next_page: str | None) -> Response:
+    return Response(content, media_type="application/json", headers=_headers(head, next_page))

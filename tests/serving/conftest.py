@@ -149,13 +149,13 @@ class Api(TestClient):
 
     def rows(self, address: str = "/v1/tenants/acme/forecasts", **params: Any) -> list[dict[str, Any]]:
         answer = self.get(address, params=params)
-        assert answer.status_code == 200, answer.text
+        assert answer.status_code == 200, answer.text[:300]
         return answer.json()["forecasts"]
 
     def problem(self, address: str, **more: Any) -> dict[str, Any]:
         """The problem that an address answers with; every problem is checked for its form."""
         answer = self.get(address, **more)
-        assert answer.headers["content-type"] == "application/problem+json", answer.text
+        assert answer.headers["content-type"] == "application/problem+json", answer.text[:300]
         told = answer.json()
         assert told["status"] == answer.status_code >= 400
         assert set(told) == {"type", "title", "status", "detail"}

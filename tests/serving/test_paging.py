@@ -15,7 +15,7 @@ def pages(api, address, between=lambda: None):
     found = []
     while address:
         answer = api.get(address)
-        assert answer.status_code == 200, answer.text
+        assert answer.status_code == 200, answer.text[:300]
         found.append(answer.json())
         address = found[-1]["next"]
         if len(found) == 1:

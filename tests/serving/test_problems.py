@@ -77,6 +77,7 @@ def test_a_night_that_is_not_there_names_the_newest(plant, api):
         ("site=", "query site 0"),
         ("site=" + "x" * 101, "query site 0"),
         ("&".join(["site=x"] * 201), "query site"),
+        ("limit=5&limit=6", "query limit: given twice"),
         ("format=csv&limit=5", "query limit, cursor: CSV comes whole, leave them out"),
         ("format=csv&cursor=x", "query limit, cursor: CSV comes whole, leave them out"),
     ],
@@ -169,7 +170,7 @@ def test_what_cannot_be_a_tenant_is_not_looked_up(plant, api, tenant):
 
 def test_a_failure_inside_shows_a_handle_and_no_trace(plant, api, monkeypatch, caplog):
     plant.night()
-    monkeypatch.setattr("serving.tenants.json_bytes", lambda _: 1 / 0)
+    monkeypatch.setattr("serving.tenants.json_page", lambda *_: 1 / 0)
 
     told = api.problem(FORECASTS)
 

@@ -66,7 +66,7 @@ def test_a_bad_setting_is_told_in_one_line(monkeypatch):
 def test_the_api_answers_where_only_its_extra_is_installed(plant):
     plant.night()
     code = f"""
-import sys
+import asyncio, sys
 
 class Missing:
     def find_spec(self, name, *_):
@@ -77,11 +77,10 @@ sys.meta_path.insert(0, Missing())
 from starlette.requests import Request
 from expectations.settings import load
 from serving.app import create_app
-from serving.tenants import ForecastQuery
 
 at = {{route.path: route.endpoint for route in create_app(load()).routes}}
-asked = Request({{"type": "http", "headers": []}})
-print(at["/v1/tenants/{{tenant}}/forecasts"]("acme", ForecastQuery(), asked).status_code)
+asked = Request({{"type": "http", "headers": [], "query_string": b""}})
+print(asyncio.run(at["/v1/tenants/{{tenant}}/forecasts"]("acme", asked)).status_code)
 print(at["/v1/status"](None).status_code)
 """
     environ = {**os.environ, "URETIMIQ_HOME": str(plant.settings.home)}

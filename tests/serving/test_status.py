@@ -9,7 +9,7 @@ from expectations.tables import DEMAND_FORECAST, JOB_RUNS, PROMOTIONS, SALES, TA
 
 def status(api, **params):
     answer = api.get("/v1/status", params=params)
-    assert answer.status_code == 200, answer.text
+    assert answer.status_code == 200, answer.text[:300]
     return answer.json()
 
 
