@@ -43,7 +43,7 @@ def in_child(work: Callable[[], None], kill_at: int = 0, functions: frozenset[st
         if kill_at:
             trace_to(kill_at, functions)
         work()
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - the child must never return into the parent's code
         sys.excepthook(*sys.exc_info())
         os._exit(1)
     os._exit(0)

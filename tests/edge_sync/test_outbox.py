@@ -136,7 +136,7 @@ def test_the_same_file_imported_by_two_at_once_lands_once(gateway) -> None:
 
 def test_a_home_that_is_no_folder_of_ours_is_told(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("")
-    with pytest.raises(EdgeError, match="cannot be made: .*; set URETIMIQ_HOME"):
+    with pytest.raises(EdgeError, match=r"cannot be made: .*; set URETIMIQ_HOME"):
         Outbox(tmp_path / "home", "gw")
 
 

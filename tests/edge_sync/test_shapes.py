@@ -123,7 +123,7 @@ def test_a_key_that_stands_twice_in_the_second_file_is_told(gateway) -> None:
 )
 def test_a_second_file_that_does_not_serve_is_told(gateway, content, message) -> None:
     gateway.write("m.csv", content)
-    with pytest.raises(EdgeError, match="m.csv") as told:
+    with pytest.raises(EdgeError, match=r"m\.csv") as told:
         gateway.run(
             "eyalet,urun,tarih,miktar\nCA,A,2024-01-01,5\n",
             "joins: {file: m.csv, match: {eyalet: e}, take: magaza}\n" + COLUMNS,
