@@ -9,6 +9,7 @@ Importing this module takes seconds: import it where it is used.
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -37,27 +38,15 @@ from great_expectations.expectations.core import (
     ExpectCompoundColumnsToBeUnique,
 )
 
-from expectations.contract import (
-    KEYS_UNIQUE,
-    AtMost,
-    Between,
-    Contract,
-    Matches,
-    NotNull,
-    OneOf,
-    Rule,
-    Severity,
-    Zone,
-)
+from expectations.contract import KEYS_UNIQUE, AtMost, Between, Contract, Matches, NotNull, OneOf, Rule, Severity, Zone
 
 if TYPE_CHECKING:
-    from great_expectations.core.expectation_validation_result import (
-        ExpectationSuiteValidationResult,
-    )
+    from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
     from great_expectations.data_context import EphemeralDataContext
     from pyspark.sql import DataFrame
 
 SITE = "local"
+KEPT = 30  # newest results of each suite in Data Docs, whose index is written anew each time; check_results has all
 _SEVERITY = {Severity.BLOCKS: "critical", Severity.WARNS: "warning"}
 
 
@@ -132,12 +121,7 @@ def _expectation(rule: Rule) -> Any:
         case AtMost():
             # "neither" keeps rows with a null, whose comparison is null and so not counted as unexpected: the
             # same as skipping them, without a frame filtered for each pair.
-            pair = {
-                "column_A": rule.upper,
-                "column_B": rule.lower,
-                "or_equal": True,
-                "ignore_row_if": "neither",
-            }
+            pair = {"column_A": rule.upper, "column_B": rule.lower, "or_equal": True, "ignore_row_if": "neither"}
             return CountedAtMost(**pair, **about)
     raise NotImplementedError(
         f"rule {rule.name}: no expectation for a {type(rule).__name__}; declare it in _expectation"
@@ -171,33 +155,20 @@ class Report:
 
 def _folder(path: Path) -> dict[str, Any]:
     # Without a store id the two classes write nothing but results and pages.
-    return {
-        "class_name": "TupleFilesystemStoreBackend",
-        "base_directory": str(path),
-        "suppress_store_backend_id": True,
-    }
+    return {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(path), "suppress_store_backend_id": True}
 
 
 def _context(home: Path | None) -> EphemeralDataContext:
     """A context that keeps results and Data Docs under `home`, and all else, like the data source, in memory."""
     kept = InMemoryStoreBackendDefaults()
     if home:
-        results = {
-            "class_name": "ValidationResultsStore",
-            "store_backend": _folder(home / "gx" / "results"),
-        }
+        results = {"class_name": "ValidationResultsStore", "store_backend": _folder(home / "gx" / "results")}
         kept.stores[kept.validation_results_store_name] = results
         index = {"class_name": "DefaultSiteIndexBuilder"}
-        docs = {
-            "class_name": "SiteBuilder",
-            "site_index_builder": index,
-            "store_backend": _folder(home / "data_docs"),
-        }
+        docs = {"class_name": "SiteBuilder", "site_index_builder": index, "store_backend": _folder(home / "data_docs")}
         kept.data_docs_sites = {SITE: docs}
     config = DataContextConfig(
-        store_backend_defaults=kept,
-        analytics_enabled=False,
-        progress_bars=ProgressBarsConfig(globally=False),
+        store_backend_defaults=kept, analytics_enabled=False, progress_bars=ProgressBarsConfig(globally=False)
     )
     return gx.get_context(mode="ephemeral", project_config=config)
 
@@ -232,6 +203,8 @@ def validate(
     report = _report(result, contract, zone)
     if home:
         with docs_lock or nullcontext():
+            for folder in (home / "gx" / "results", home / "data_docs" / "validations"):
+                keep_newest(folder / declared.name)
             _build_docs(context, declared.name, run, result)
     return report
 
@@ -245,10 +218,7 @@ def _report(result: ExpectationSuiteValidationResult, contract: Contract, zone: 
         # Over no rows at all Spark's sum is null.
         count = 0 if one.result.get("element_count") == 0 else one.result.get("unexpected_count")
         if count is None:
-            why = next(
-                (i["exception_message"] for i in _exceptions(one.exception_info)),
-                "no count came back",
-            )
+            why = next((i["exception_message"] for i in _exceptions(one.exception_info)), "no count came back")
             raise SuiteError(f"{contract.name} in {zone}: rule {rule} could not be evaluated: {why.splitlines()[0]}")
         failed[rule] = int(count)
     return Report(int(rows), failed)
@@ -262,16 +232,18 @@ def _exceptions(info: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     return [dict(i) for i in several if isinstance(i, Mapping) and i.get("exception_message")]
 
 
-def _build_docs(
-    context: Any,
-    name: str,
-    run: RunIdentifier,
-    result: ExpectationSuiteValidationResult,
-) -> None:
+def keep_newest(folder: Path, kept: int = KEPT) -> None:
+    """Remove all but the newest results of a suite; they lie in `folder` by run and by moment."""
+    moments = sorted(folder.glob("*/*"), key=lambda path: (path.name, path.parent.name))
+    for moment in moments[: max(len(moments) - kept, 0)]:
+        shutil.rmtree(moment)
+        if not any(moment.parent.iterdir()):
+            moment.parent.rmdir()
+
+
+def _build_docs(context: Any, name: str, run: RunIdentifier, result: ExpectationSuiteValidationResult) -> None:
     suite_id = ExpectationSuiteIdentifier(name=name)
     page = ValidationResultIdentifier(
-        expectation_suite_identifier=suite_id,
-        run_id=run,
-        batch_identifier=result.batch_id,
+        expectation_suite_identifier=suite_id, run_id=run, batch_identifier=result.batch_id
     )
     context.build_data_docs(site_names=[SITE], resource_identifiers=[page, suite_id])

@@ -28,7 +28,7 @@ SHOWN = 3  # of these, told in the one-line reason
 DOCS_WAIT_SECONDS = 600.0
 NO_TENANT = "(no tenant)"
 UNIQUE_REASON = "These columns together name one row."
-FRESH_REASON = "A forecast from old data looks like a forecast from new data: send the missing days, then run again."
+FRESH_REMEDY = "send the missing days, then run the night again"
 
 
 class DoorDisagreement(JobError):
@@ -98,55 +98,46 @@ def check(
     zone: Zone,
     *,
     tenants: Iterable[str] = (),
-    night: date | None = None,
 ) -> DoorResult:
     """Check `frame`, of all tenants, against the contract's rules in `zone`; note the results; tell who is blocked.
 
-    `tenants` names those that must appear though they may have no row. With `night`, a landed table with
-    `stale_after_days` also blocks tenants whose newest day up to the night is older. Raises DoorDisagreement.
+    `tenants` names those that must appear though they may have no row. Raises DoorDisagreement.
     """
     from expectations import suites
 
     rules = contract.rules_in(zone)
-    needed = dict.fromkeys(
-        (
-            *_row_name(contract, zone),
-            *(c for r in rules for c in r.columns),
-            *_time(contract),
-        )
-    )
-    slim = frame.select("tenant", *(c for c in needed if c != "tenant")).persist()
+    slim = frame.select(*dict.fromkeys(("tenant", *_row_name(contract, zone), *(c for r in rules for c in r.columns))))
+    ours = not frame.is_cached
+    if ours:
+        slim.persist()  # it is read several times
     try:
-        counts = _count(slim, contract, zone, rules, night)
+        counts = _count(slim, contract, zone, rules)
         docs_lock = lease(ctx.settings, "data-docs", DOCS_WAIT_SECONDS)
         report = suites.validate(
-            slim,
-            contract,
-            zone,
-            home=ctx.settings.home,
-            run_id=ctx.run_id,
-            at=ctx.now(),
-            docs_lock=docs_lock,
+            slim, contract, zone, home=ctx.settings.home, run_id=ctx.run_id, at=ctx.now(), docs_lock=docs_lock
         )
         _agree(counts, report.rows, report.failed, contract, zone)
         samples = _samples(
-            slim,
-            contract,
-            zone,
-            [r for r in rules if report.failed[r.name]],
-            report.failed[KEYS_UNIQUE],
+            slim, contract, zone, [r for r in rules if report.failed[r.name]], report.failed[KEYS_UNIQUE]
         )
     finally:
-        slim.unpersist()
+        if ours:
+            slim.unpersist()
     for tenant in set(tenants) - set(counts):
         counts[tenant] = defaultdict(int)
-    result = DoorResult(contract, zone, _verdicts(counts, samples, contract, rules, night))
+    result = DoorResult(contract, zone, _verdicts(counts, samples, rules))
     _note(ctx, result)
     return result
 
 
-def _time(contract: Contract) -> tuple[str, ...]:
-    return (contract.event_time,) if contract.event_time else ()
+def check_fresh(
+    ctx: Context, contract: Contract, newest: Mapping[str, date | None], tenants: Iterable[str]
+) -> DoorResult:
+    """Block each of `tenants` whose `newest` day up to the night is more than `stale_after_days` before it."""
+    verdicts = tuple(_freshness(tenant, newest.get(tenant), ctx.night, contract) for tenant in sorted(tenants))
+    result = DoorResult(contract, contract.zone, verdicts)
+    _note(ctx, result)
+    return result
 
 
 def _row_name(contract: Contract, zone: Zone) -> tuple[str, ...]:
@@ -154,22 +145,13 @@ def _row_name(contract: Contract, zone: Zone) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*contract.keys, *contract.unique_in(zone))))
 
 
-def _count(
-    frame: DataFrame,
-    contract: Contract,
-    zone: Zone,
-    rules: Sequence[Rule],
-    night: date | None,
-) -> dict[str, dict[str, Any]]:
-    """By tenant: `rows`, `newest` (the last day up to the night), and failing rows by rule name."""
+def _count(frame: DataFrame, contract: Contract, zone: Zone, rules: Sequence[Rule]) -> dict[str, dict[str, int]]:
+    """By tenant: `rows`, and failing rows by rule name."""
     from pyspark.sql import functions as F
 
     each = [F.count_if(F.expr(f"NOT {rule.sql}")).alias(rule.name) for rule in rules]
-    # A day typed into the future must not make an old table look new.
-    day = f"CASE WHEN {contract.event_time} <= DATE'{night}' THEN {contract.event_time} END" if night else "NULL"
-    newest = F.max(F.expr(day if contract.event_time else "NULL")).alias("newest")
-    counted = frame.groupBy("tenant").agg(F.count(F.lit(1)).alias("rows"), newest, *each)
-    counts: dict[str, dict[str, Any]] = {}
+    counted = frame.groupBy("tenant").agg(F.count(F.lit(1)).alias("rows"), *each)
+    counts: dict[str, dict[str, int]] = {}
     for row in counted.collect():
         counts[row["tenant"] or NO_TENANT] = {**row.asDict(), KEYS_UNIQUE: 0}
     again = _repeated(frame, contract, zone).groupBy("tenant").agg(F.sum("times").alias("failed"))
@@ -187,11 +169,7 @@ def _repeated(frame: DataFrame, contract: Contract, zone: Zone) -> DataFrame:
 
 
 def _agree(
-    counts: Mapping[str, Mapping[str, Any]],
-    rows: int,
-    failed: Mapping[str, int],
-    contract: Contract,
-    zone: Zone,
+    counts: Mapping[str, Mapping[str, int]], rows: int, failed: Mapping[str, int], contract: Contract, zone: Zone
 ) -> None:
     """Raises DoorDisagreement unless the sums over the tenants are Great Expectations' counts."""
     for name, theirs in {"rows": rows, **failed}.items():
@@ -204,11 +182,7 @@ def _agree(
 
 
 def _samples(
-    frame: DataFrame,
-    contract: Contract,
-    zone: Zone,
-    failing: Sequence[Rule],
-    repeated: int,
+    frame: DataFrame, contract: Contract, zone: Zone, failing: Sequence[Rule], repeated: int
 ) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
     """The names of up to SAMPLE failing rows for each tenant and rule."""
     from pyspark.sql import Window
@@ -236,11 +210,9 @@ def _named(frame: DataFrame, rule: str, name: Sequence[str]) -> DataFrame:
 
 
 def _verdicts(
-    counts: Mapping[str, Mapping[str, Any]],
+    counts: Mapping[str, Mapping[str, int]],
     samples: Mapping[tuple[str, str], list[Mapping[str, Any]]],
-    contract: Contract,
     rules: Sequence[Rule],
-    night: date | None,
 ) -> tuple[Verdict, ...]:
     told = [(r.name, r.severity, r.reason) for r in rules] + [(KEYS_UNIQUE, Severity.BLOCKS, UNIQUE_REASON)]
     found: list[Verdict] = []
@@ -248,29 +220,19 @@ def _verdicts(
         for rule, severity, reason in told:
             sample = tuple(samples.get((tenant, rule), ()))
             found.append(Verdict(tenant, rule, severity, reason, count["rows"], count[rule], sample))
-        if night and contract.stale_after_days is not None:
-            found.append(
-                _freshness(
-                    tenant,
-                    count["rows"],
-                    count["newest"] or None,
-                    night,
-                    contract.stale_after_days,
-                )
-            )
     return tuple(found)
 
 
-def _freshness(tenant: str, rows: int, newest: date | None, night: date, allowed: int) -> Verdict:
-    """Whether the newest known day is at most `allowed` days before the night."""
+def _freshness(tenant: str, newest: date | None, night: date, contract: Contract) -> Verdict:
+    """Whether the newest known day is at most the allowed days before the night."""
+    allowed = contract.stale_after_days
+    stale = allowed is not None and (newest is None or (night - newest).days > allowed)
     if newest is None:
-        reason = f"no day up to the night of {night} is known. {FRESH_REASON}"
+        known = f"no day up to the night of {night} is known"
     else:
-        old = (night - newest).days
-        reason = f"newest known day is {newest}, {old} days before the night of {night}; {allowed} are allowed. {FRESH_REASON}"
-    stale = newest is None or (night - newest).days > allowed
+        known = f"newest known day is {newest}, {(night - newest).days} days before the night of {night} (at most {allowed})"
     sample = ({"newest": str(newest) if newest else None, "night": str(night)},) if stale else ()
-    return Verdict(tenant, FRESH, Severity.BLOCKS, reason, rows, int(stale), sample)
+    return Verdict(tenant, FRESH, Severity.BLOCKS, f"{known}: {FRESH_REMEDY}", 0, int(stale), sample)
 
 
 def _note(ctx: Context, result: DoorResult) -> None:

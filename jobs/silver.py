@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import date
 from typing import TYPE_CHECKING
 
 from expectations.contract import Contract, Zone
@@ -153,19 +154,11 @@ def _stop_stale(ctx: Context) -> None:
         if contract.stale_after_days is None:
             continue
         newest = _newest_days(ctx, contract, ctx.active)
-        for tenant in list(ctx.active):
-            day = newest.get(tenant)
-            if day is None:
-                ctx.block(tenant, f"no {contract.name} on or before {ctx.night}: import its files, then run the night again")
-            elif (ctx.night - day).days > contract.stale_after_days:
-                ctx.block(
-                    tenant,
-                    f"newest {contract.name} known is of {day}, {(ctx.night - day).days} days before the night of "
-                    f"{ctx.night} (at most {contract.stale_after_days}): check the gateway, then run the night again",
-                )
+        for tenant, reason in doors.check_fresh(ctx, contract, newest, ctx.active).blocked.items():
+            ctx.block(tenant, reason)
 
 
-def _newest_days(ctx: Context, contract: Contract, tenants: Iterable[str]) -> dict[str, object]:
+def _newest_days(ctx: Context, contract: Contract, tenants: Iterable[str]) -> dict[str, date]:
     event = contract.event_time
     silver = ctx.lake.read(contract, Zone.SILVER).where(in_set("tenant", tenants))
     until = silver.where(f"{event} <= DATE'{ctx.night}'")

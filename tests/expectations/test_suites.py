@@ -15,24 +15,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from expectations.contract import (
-    KEYS_UNIQUE,
-    AtMost,
-    Between,
-    Column,
-    Contract,
-    Matches,
-    NotNull,
-    OneOf,
-    Rule,
-    Zone,
-)
-from expectations.tables import (
-    CALENDAR_FEATURES,
-    DEMAND_FEATURES,
-    DEMAND_FORECAST,
-    TABLES,
-)
+from expectations.contract import KEYS_UNIQUE, AtMost, Between, Column, Contract, Matches, NotNull, OneOf, Rule, Zone
+from expectations.tables import CALENDAR_FEATURES, DEMAND_FEATURES, DEMAND_FORECAST, TABLES
 
 TEXTS = (
     "", " ", "a", "a\n", "\n", "a\nb", "a\r\n", "a\u0085", "a\u2028", "a b", "a/b", "a=b", " a", "a ", "\x0b", "a\x0b",
@@ -52,14 +36,7 @@ NUMBERS = (
     -math.inf,
     math.nan,
 )
-DAYS = (
-    date(1989, 12, 31),
-    date(1990, 1, 1),
-    date(2026, 3, 29),
-    date(2100, 1, 1),
-    date(2100, 1, 2),
-    date(1, 1, 1),
-)
+DAYS = (date(1989, 12, 31), date(1990, 1, 1), date(2026, 3, 29), date(2100, 1, 1), date(2100, 1, 2), date(1, 1, 1))
 TIMES = tuple(datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 3))
 
 
@@ -83,10 +60,7 @@ def values(kind: pa.DataType) -> st.SearchStrategy[Any]:
 
 
 def rows_of(contract: Contract, zone: Zone) -> st.SearchStrategy[list[dict[str, Any]]]:
-    used = {
-        *contract.unique_in(zone),
-        *(c for rule in contract.rules_in(zone) for c in rule.columns),
-    }
+    used = {*contract.unique_in(zone), *(c for rule in contract.rules_in(zone) for c in rule.columns)}
     columns = {c.name: st.none() | values(c.type) for c in contract.columns_in(zone) if c.name in used}
     return st.lists(st.fixed_dictionaries(columns), min_size=60, max_size=100)
 
@@ -194,14 +168,7 @@ def test_a_rule_fails_the_drawn_values_in_every_engine(spark: Any, rule: Rule, g
 
 def test_a_pair_with_a_null_passes_and_nan_is_above_every_number(spark: Any) -> None:
     rule = AtMost(name="pair", lower="number", upper="other", reason="-")
-    pairs = [
-        (None, None),
-        (None, 1.0),
-        (1.0, None),
-        (1.0, 1.0),
-        (1.0, math.nan),
-        (math.nan, math.nan),
-    ]
+    pairs = [(None, None), (None, 1.0), (1.0, None), (1.0, 1.0), (1.0, math.nan), (math.nan, math.nan)]
     failing = [(2.0, 1.0), (math.nan, 1.0), (math.inf, 1.0), (math.nan, math.inf)]
     contract = replace(KINDS, rules=(rule,))
     rows = [{"tenant": "a", "number": n, "other": o, "text": None, "day": None} for n, o in (*pairs, *failing)]
@@ -243,19 +210,8 @@ def pages(home: Path) -> Mapping[str, str]:
 
 
 def test_data_docs_tell_counts_and_never_a_value(spark: Any, tmp_path: Path) -> None:
-    contract = replace(
-        KINDS,
-        rules=(Matches(name="upper", column="text", pattern="[A-Z]", reason="It must shout."),),
-    )
-    rows = [
-        {
-            "tenant": "secret-t",
-            "number": 4711.25,
-            "other": None,
-            "text": "secret-x",
-            "day": None,
-        }
-    ] * 2
+    contract = replace(KINDS, rules=(Matches(name="upper", column="text", pattern="[A-Z]", reason="It must shout."),))
+    rows = [{"tenant": "secret-t", "number": 4711.25, "other": None, "text": "secret-x", "day": None}] * 2
     frame, _ = frame_of(spark, contract, Zone.FEATURES, rows)
     at = datetime(2026, 3, 2, 5, tzinfo=UTC)
     by_suite(frame, contract, Zone.FEATURES, home=tmp_path, run_id="night-1", at=at)
@@ -263,3 +219,14 @@ def test_data_docs_tell_counts_and_never_a_value(spark: Any, tmp_path: Path) -> 
     assert any(name.startswith("data_docs/validations/kinds_features/night-1/20260302T05") for name in found)
     assert "It must shout." in "".join(found.values())
     assert not [name for name, text in found.items() if "secret" in text or "4711" in text]
+
+
+def test_only_the_newest_results_of_a_suite_stay(tmp_path: Path) -> None:
+    from expectations.suites import keep_newest
+
+    for run, moment in (("b", "20260101"), ("a", "20260102"), ("a", "20260104"), ("c", "20260103")):
+        (tmp_path / run / moment).mkdir(parents=True)
+        (tmp_path / run / moment / "result.json").touch()
+    keep_newest(tmp_path, kept=2)
+    assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.glob("*/*")) == ["a/20260104", "c/20260103"]
+    assert not (tmp_path / "b").exists()

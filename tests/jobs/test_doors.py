@@ -12,7 +12,7 @@ import pytest
 from expectations.contract import KEYS_UNIQUE, Between, Contract, Zone
 from expectations.tables import CALENDAR_FEATURES, CHECK_RESULTS, DEMAND_FEATURES, DEMAND_FORECAST, SALES
 from jobs import doors
-from jobs.doors import DoorDisagreement, DoorResult, check
+from jobs.doors import DoorDisagreement, DoorResult, check, check_fresh
 
 KNOWN = datetime(2026, 3, 1, 3, tzinfo=UTC)
 NIGHT = date(2026, 3, 1)
@@ -82,25 +82,18 @@ def test_the_door_of_sales(ctx: Any, three: DoorResult) -> None:
     assert not [p for p in (ctx.settings.home / "gx").rglob("*.json") if "valve" in p.read_text()]
 
 
-@pytest.mark.parametrize(
-    ("newest", "night", "verdict"),
-    [
-        ("2026-02-15", date(2026, 3, 1), None),  # 14 days old: allowed
-        ("2026-02-14", date(2026, 3, 1), "newest known day is 2026-02-14, 15 days before the night of 2026-03-01"),
-        ("2026-03-02", date(2026, 3, 1), "no day up to the night of 2026-03-01 is known"),  # a day in the future
-    ],
-)
-def test_a_tenant_with_old_sales_is_blocked(ctx: Any, newest: str, night: date, verdict: str | None) -> None:
-    found = check(ctx, sales(ctx, f"t A pump {newest} 1 -"), SALES, Zone.SILVER, night=night).blocked
-    assert (verdict is None) == (found == {})
-    assert verdict is None or found["t"].startswith(f"sales: fresh: {verdict}")
-
-
-def test_a_day_in_the_future_does_not_make_old_sales_fresh(ctx: Any) -> None:
-    frame = sales(ctx, "t A pump 2026-01-01 1 -\n t A pump 2027-01-01 1 -")
-    found = check(ctx, frame, SALES, Zone.SILVER, tenants=("t", "absent"), night=NIGHT).blocked
-    assert "newest known day is 2026-01-01" in found["t"]
-    assert "no day up to the night" in found["absent"]
+def test_a_tenant_with_old_sales_is_blocked(make_ctx: Callable[..., Any]) -> None:
+    ctx = make_ctx(date=NIGHT)
+    newest = {"allowed": date(2026, 2, 15), "old": date(2026, 2, 14), "other": date(2020, 1, 1)}
+    found = check_fresh(ctx, SALES, newest, ("allowed", "old", "absent"))
+    assert found.blocked == {
+        "old": "sales: fresh: newest known day is 2026-02-14, 15 days before the night of 2026-03-01 (at most 14): "
+        "send the missing days, then run the night again",
+        "absent": "sales: fresh: no day up to the night of 2026-03-01 is known: "
+        "send the missing days, then run the night again",
+    }
+    noted = {r["tenant"]: r["rows_failed"] for r in ctx.lake.read(CHECK_RESULTS).where("rule = 'fresh'").collect()}
+    assert noted == {"absent": 1, "allowed": 0, "old": 1}
 
 
 def test_at_most_twenty_failing_rows_are_noted_and_three_told(ctx: Any) -> None:
