@@ -73,7 +73,7 @@ class Context:
 
     @cached_property
     def lake(self) -> Lake:
-        return Lake(self.spark, self.settings)
+        return Lake(lambda: self.spark, self.settings)
 
     @property
     def night(self) -> date:

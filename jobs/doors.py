@@ -255,4 +255,4 @@ def _note(ctx: Context, result: DoorResult) -> None:
         }
         for verdict in result.verdicts
     ]
-    ctx.lake.append(ctx.lake.rows(CHECK_RESULTS, records), CHECK_RESULTS)
+    ctx.lake.append(ctx.lake.table(CHECK_RESULTS, records), CHECK_RESULTS)

@@ -7,7 +7,7 @@ of the contract, which is checked here and nowhere deeper.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,10 +21,24 @@ from jobs.errors import JobError
 from jobs.lease import lease
 
 if TYPE_CHECKING:
+    from delta.tables import DeltaTable
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import StructType
 
+    Rows = DataFrame | pa.Table
+
 WRITE_WAIT_SECONDS = 600.0  # a write of one table takes seconds to minutes; a second writer waits for it
+
+
+def kept_days(zone: Zone) -> int:
+    """For how many days a table can be read as of an earlier version: training manifests name versions."""
+    return 30 if zone is Zone.OPERATIONS else 400
+
+
+def kept_properties(zone: Zone) -> dict[str, str]:
+    """That rule as Delta's: its defaults forget a version after 30 days and let a file go after 7."""
+    names = ("delta.logRetentionDuration", "delta.deletedFileRetentionDuration")
+    return dict.fromkeys(names, f"interval {kept_days(zone)} days")
 
 
 def spark_schema(schema: pa.Schema) -> StructType:
@@ -40,12 +54,51 @@ def in_set(column: str, values: Iterable[str]) -> str:
     return f"{column} IN ({quoted})" if quoted else "false"
 
 
+def loose_schema(contract: Contract, zone: Zone) -> pa.Schema:
+    """The schema of the contract with every column nullable, as the tables are stored."""
+    return pa.schema([field.with_nullable(True) for field in contract.schema_in(zone)])
+
+
+@dataclass(frozen=True)
+class SmallTable:
+    """Writes what is small without Spark: a commit of delta-rs takes milliseconds, one of Spark's seconds."""
+
+    place: str
+    options: dict[str, str]
+
+    def append(self, rows: pa.Table) -> None:
+        from deltalake import write_deltalake
+
+        write_deltalake(self.place, rows, mode="append", storage_options=self.options)
+
+    def replace(self, rows: pa.Table, where: str) -> None:
+        from deltalake import write_deltalake
+
+        write_deltalake(self.place, rows, mode="overwrite", predicate=where, storage_options=self.options)
+
+    def upsert(self, rows: pa.Table, keys: Sequence[str]) -> None:
+        from deltalake import DeltaTable
+
+        on = " AND ".join(f"(old.{k} IS NOT DISTINCT FROM new.{k})" for k in keys)
+        table = DeltaTable(self.place, storage_options=self.options)
+        merge = table.merge(rows, on, source_alias="new", target_alias="old")
+        merge.when_matched_update_all().when_not_matched_insert_all().execute()
+
+
 @dataclass(frozen=True)
 class Lake:
-    """Reads and writes the tables of the catalogue with `spark`, at the places that `settings` names."""
+    """Reads and writes the tables of the catalogue, at the places that `settings` names.
 
-    spark: SparkSession
+    What is given as a Spark frame is written by Spark, what is given as an Arrow table by delta-rs: the platform's
+    notes of itself are a few rows each. `start` gives the Spark session; it is asked for only when it is needed.
+    """
+
+    start: Callable[[], SparkSession]
     settings: Settings
+
+    @property
+    def spark(self) -> SparkSession:
+        return self.start()
 
     def place(self, contract: Contract, zone: Zone | None = None) -> str:
         return self.settings.place(contract, zone).replace("s3://", "s3a://")
@@ -54,20 +107,24 @@ class Lake:
         return self.version(contract, zone) is not None
 
     def _create(self, contract: Contract, zone: Zone) -> None:
-        from delta.tables import DeltaTable
+        from deltalake import DeltaTable as Table
 
-        builder = DeltaTable.createIfNotExists(self.spark).location(self.place(contract, zone))
         # Delta enforces NOT NULL by failing the whole write with a stack trace; the rules tell it better, so every
         # column is nullable in storage.
-        for field in spark_schema(contract.schema_in(zone)).fields:
-            builder = builder.addColumn(field.name, field.dataType, nullable=True)
-        builder = builder.partitionedBy(*contract.partitions_in(zone))
-        # Statistics on keys and times alone: 57 columns of them make every commit slow.
-        stats = [c for c in (*contract.keys, contract.event_time, contract.known_time) if c]
-        stats = [c for c in stats if c not in contract.partitions_in(zone)]  # Delta refuses them, it needs none
-        if zone is Zone.BRONZE:
-            stats.append("batch")  # silver looks for what is new by it
-        builder.property("delta.dataSkippingStatsColumns", ",".join(dict.fromkeys(stats))).execute()
+        partitions = contract.partitions_in(zone)
+        # Statistics on keys and times alone: 57 columns of them make every commit slow. None on partitions, which
+        # Delta refuses. On the batch in bronze, since silver looks for what is new by it.
+        batch = ("batch",) if zone is Zone.BRONZE else ()
+        stats = [c for c in (*contract.keys, contract.event_time, contract.known_time, *batch) if c]
+        kept = [c for c in dict.fromkeys(stats) if c not in partitions]
+        Table.create(
+            self.settings.place(contract, zone),
+            loose_schema(contract, zone),
+            mode="ignore",
+            partition_by=list(partitions),
+            configuration={"delta.dataSkippingStatsColumns": ",".join(kept), **kept_properties(zone)},
+            storage_options=self.settings.delta_rs_options,
+        )
 
     def read(self, contract: Contract, zone: Zone | None = None, version: int | None = None) -> DataFrame:
         """The table as it is, or as of a Delta `version`; an empty frame where it does not exist yet."""
@@ -96,50 +153,70 @@ class Lake:
             )
         return frame.select(*(f.name for f in wanted))
 
+    def table(self, contract: Contract, records: Sequence[dict[str, Any]], zone: Zone | None = None) -> pa.Table:
+        """An Arrow table of the contract from plain records; a missing key is null."""
+        schema = loose_schema(contract, zone or contract.zone)
+        return pa.Table.from_pylist([{n: r.get(n) for n in schema.names} for r in records], schema=schema)
+
     def rows(self, contract: Contract, records: Sequence[dict[str, Any]], zone: Zone | None = None) -> DataFrame:
-        """A frame of the contract from plain records; a missing key is null."""
-        zone = zone or contract.zone
-        schema = contract.schema_in(zone)
-        loose = pa.schema([f.with_nullable(True) for f in schema])
-        table = pa.Table.from_pylist([{n: r.get(n) for n in schema.names} for r in records], schema=loose)
-        return self.spark.createDataFrame(table)
+        """The same as a Spark frame."""
+        return self.spark.createDataFrame(self.table(contract, records, zone))
 
     def append(
-        self, frame: DataFrame, contract: Contract, zone: Zone | None = None, txn: tuple[str, int] | None = None
+        self, rows: Rows, contract: Contract, zone: Zone | None = None, txn: tuple[str, int] | None = None
     ) -> None:
         """Add rows. With `txn` (application, number) a repeated write of the same number is skipped by Delta."""
         zone = zone or contract.zone
-        with self._writing(contract, zone):
-            writer = self.conform(frame, contract, zone).write.format("delta").mode("append")
+        with self._writing(contract, zone) as small:
+            if isinstance(rows, pa.Table):
+                if txn:
+                    raise ValueError("a numbered transaction is Spark's: give a frame")
+                small.append(rows)
+                return
+            writer = self.conform(rows, contract, zone).write.format("delta").mode("append")
             if txn:
                 writer = writer.option("txnAppId", txn[0]).option("txnVersion", txn[1])
             writer.save(self.place(contract, zone))
 
-    def replace(self, frame: DataFrame, contract: Contract, zone: Zone | None = None, *, where: str) -> None:
-        """Put `frame` in the place of the rows that satisfy the SQL condition `where`, in one commit."""
+    def replace(self, rows: Rows, contract: Contract, zone: Zone | None = None, *, where: str) -> None:
+        """Put `rows` in the place of those that satisfy the SQL condition `where`, in one commit."""
         zone = zone or contract.zone
-        with self._writing(contract, zone):
-            writer = self.conform(frame, contract, zone).write.format("delta").mode("overwrite")
+        with self._writing(contract, zone) as small:
+            if isinstance(rows, pa.Table):
+                small.replace(rows, where)
+                return
+            writer = self.conform(rows, contract, zone).write.format("delta").mode("overwrite")
             writer.option("replaceWhere", where).save(self.place(contract, zone))
 
-    def upsert(self, frame: DataFrame, contract: Contract, zone: Zone | None = None) -> None:
+    def upsert(self, rows: Rows, contract: Contract, zone: Zone | None = None) -> None:
         """Insert rows, or update those with the same keys."""
         from delta.tables import DeltaTable
 
         zone = zone or contract.zone
-        on = " AND ".join(f"old.{k} <=> new.{k}" for k in contract.keys)
-        with self._writing(contract, zone):
-            new = self.conform(frame, contract, zone).alias("new")
+        with self._writing(contract, zone) as small:
+            if isinstance(rows, pa.Table):
+                small.upsert(rows, contract.keys)
+                return
+            on = " AND ".join(f"old.{k} <=> new.{k}" for k in contract.keys)
+            new = self.conform(rows, contract, zone).alias("new")
             table = DeltaTable.forPath(self.spark, self.place(contract, zone)).alias("old")
             table.merge(new, on).whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
 
     @contextmanager
-    def _writing(self, contract: Contract, zone: Zone) -> Iterator[None]:
+    def _writing(self, contract: Contract, zone: Zone) -> Iterator[SmallTable]:
         """Hold the lease of the table, which is created first where it is missing."""
         with lease(self.settings, f"table-{zone}-{contract.name}", WRITE_WAIT_SECONDS):
             if not self.exists(contract, zone):
                 self._create(contract, zone)
-            yield
+            yield SmallTable(self.settings.place(contract, zone), self.settings.delta_rs_options)
+
+    @contextmanager
+    def owned(self, contract: Contract, zone: Zone) -> Iterator[DeltaTable]:
+        """The Delta table itself under its lease, for what is no write of rows: compaction, vacuum, retention."""
+        from delta.tables import DeltaTable
+
+        with self._writing(contract, zone):
+            yield DeltaTable.forPath(self.spark, self.place(contract, zone))
 
     def versions(self, tables: Iterable[tuple[Contract, Zone]]) -> str:
         """Delta versions of `tables` as JSON, for the rows that were made from them."""

@@ -110,7 +110,7 @@ def _note(ctx: Context, job: Job, started: object, seconds: float) -> None:
         }
         for tenant, outcome in sorted(ctx.outcomes.items())
     ]
-    ctx.lake.append(ctx.lake.rows(JOB_RUNS, records), JOB_RUNS, Zone.OPERATIONS)
+    ctx.lake.append(ctx.lake.table(JOB_RUNS, records), JOB_RUNS, Zone.OPERATIONS)
     ctx.progress(f"{job.name}: {len(records)} tenants in {seconds:.1f} s")
 
 

@@ -145,7 +145,7 @@ def _note_progress(ctx: Context, contract: Contract, batches: dict[str, int]) ->
         {"reader": READER, "tenant": t, "contract": contract.name, "batch": b, "updated_at": now}
         for t, b in sorted(batches.items())
     ]
-    ctx.lake.upsert(ctx.lake.rows(PROGRESS, records), PROGRESS)
+    ctx.lake.upsert(ctx.lake.table(PROGRESS, records), PROGRESS)
 
 
 def _stop_stale(ctx: Context) -> None:

@@ -145,7 +145,7 @@ def _note(ctx: Context, tenant: str, ref: ModelRef, champion: ModelRef | None, d
         "evidence": decision.evidence_json,
         "decided_at": ctx.now(),
     }
-    ctx.lake.append(ctx.lake.rows(PROMOTIONS, [row]), PROMOTIONS, Zone.OPERATIONS)
+    ctx.lake.append(ctx.lake.table(PROMOTIONS, [row]), PROMOTIONS, Zone.OPERATIONS)
 
 
 def rebuild(ctx: Context, ref: ModelRef, registry: Registry) -> TrainingManifest:

@@ -48,3 +48,16 @@ def test_replace_leaves_the_other_rows(ctx):
     ctx.lake.append(ctx.lake.rows(PROGRESS, [row(), row(tenant="other")]), PROGRESS)
     ctx.lake.replace(ctx.lake.rows(PROGRESS, [row(batch=9)]), PROGRESS, where="tenant = 'acme'")
     assert {(r.tenant, r.batch) for r in ctx.lake.read(PROGRESS).collect()} == {("acme", 9), ("other", 1)}
+
+
+def test_small_tables_written_without_spark_are_what_spark_reads(ctx):
+    ctx.lake.append(ctx.lake.table(PROGRESS, [row(), row(tenant="other")]), PROGRESS)
+    ctx.lake.upsert(ctx.lake.table(PROGRESS, [row(batch=2), row(tenant="new")]), PROGRESS)
+    ctx.lake.replace(ctx.lake.table(PROGRESS, [row(tenant="other", batch=9)]), PROGRESS, where="tenant = 'other'")
+    ctx.lake.append(ctx.lake.rows(PROGRESS, [row(tenant="sparks")]), PROGRESS)
+    assert {(r.tenant, r.batch) for r in ctx.lake.read(PROGRESS).collect()} == {
+        ("acme", 2),
+        ("new", 1),
+        ("other", 9),
+        ("sparks", 1),
+    }
