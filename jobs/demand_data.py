@@ -65,7 +65,7 @@ def training_data(pinned: Pinned, tenant: str, night: date, given: Parameters) -
         raise TenantError(f"no sales were known at the cut-off of {night}")
     return Data(
         origins=Origins.from_features(features),
-        calendar=Calendar.from_features(_calendar(pinned, tenant, night, given)),
+        calendar=Calendar.from_features(_calendar(pinned, tenant, night, cut_offs["cut_off"].max(), given)),
         panel=Panel.from_series(series, day(night)),
         last_day=day(night),
     )
@@ -120,12 +120,14 @@ def _sales(pinned: Pinned, tenant: str, night: date, cut_offs: pd.DataFrame, giv
     )
 
 
-def _calendar(pinned: Pinned, tenant: str, night: date, given: Parameters) -> pd.DataFrame:
+def _calendar(pinned: Pinned, tenant: str, night: date, cut_off: pd.Timestamp, given: Parameters) -> pd.DataFrame:
     from pyspark.sql import functions as F
 
     last = night + timedelta(days=max(HORIZON_DAYS, given.prophet.path_days))
     rows = pinned.read(CALENDAR_FEATURES, Zone.FEATURES).where(in_set("tenant", [tenant]))
-    return to_pandas(rows.where(F.col("date") <= last).select(*CALENDAR_COLUMNS))
+    # what became known later must not even lend its name
+    known = rows.where((F.col("date") <= last) & (F.col("available_at") <= F.lit(cut_off.to_pydatetime())))
+    return to_pandas(known.select(*CALENDAR_COLUMNS))
 
 
 def to_pandas(frame: DataFrame) -> pd.DataFrame:

@@ -40,7 +40,7 @@ class Blend:
 
         Where a member says nothing (NaN), the others share its weight.
         """
-        shape = (len(stack), *([1] * (stack.ndim - 2)), len(self.members))
+        shape = (len(stack), *([1] * (stack.ndim - 3)), len(self.members))
         mixed = _mix(stack, self.weights[segment].reshape(shape))
         return widen(tidy(mixed), self.widths[segment].reshape((*shape[:-1], 2)))
 

@@ -17,6 +17,8 @@ from models.demand.parameters import QUANTILES, LstmParameters
 from models.demand.vocabulary import Vocabulary
 
 TARGET_CLIP = 8.0  # times the scale: one day of a hundred times the usual must not turn the network over
+# In Keras's order.
+WEIGHTS = ("kernel", "recurrent", "bias", "context_w", "context_b", "hidden_w", "hidden_b", "out_w", "out_b")
 VALIDATION_EVERY = 10  # each tenth window is kept to see when to stop
 
 
@@ -45,10 +47,10 @@ def fit(
     past, static, future = (standard(getattr(raw, k), *scales[k]) for k in ("past", "static", "future"))
     ready = Inputs(past, static, future, raw.base)
     y = np.minimum(targets / origins.scale[:, None], TARGET_CLIP).astype(np.float32)
-    model = _network(keras, ready, given)
+    model = keras_model(ready, given)
     keep = np.arange(len(y)) % VALIDATION_EVERY == VALIDATION_EVERY - 1
     best = _train(keras, model, ready, y, keep, given)
-    weights = dict(zip(_names(), (np.asarray(w) for w in model.get_weights()), strict=True))
+    weights = dict(zip(WEIGHTS, (np.asarray(w) for w in model.get_weights()), strict=True))
     norm = {
         f"{k}_{what}": value for k, pair in scales.items() for what, value in zip(("mean", "std"), pair, strict=True)
     }
@@ -80,7 +82,10 @@ def _scales(raw: Inputs) -> dict[str, tuple[Singles, Singles]]:
     return found
 
 
-def _network(keras: Any, x: Inputs, given: LstmParameters) -> Any:
+def keras_model(x: Inputs, given: LstmParameters) -> Any:
+    """The network in Keras, for inputs shaped as `x`."""
+    import keras
+
     layers = keras.layers
     past = keras.Input(x.past.shape[1:])
     static = keras.Input(x.static.shape[1:])
@@ -96,8 +101,9 @@ def _network(keras: Any, x: Inputs, given: LstmParameters) -> Any:
     return keras.Model([past, static, future, base], out)
 
 
-def _names() -> tuple[str, ...]:
-    return ("kernel", "recurrent", "bias", "context_w", "context_b", "hidden_w", "hidden_b", "out_w", "out_b")
+def weights_of(network: Lstm) -> list[Singles]:
+    """As Keras's `set_weights` takes them."""
+    return [getattr(network, name) for name in WEIGHTS]
 
 
 def _loss(keras: Any) -> Any:

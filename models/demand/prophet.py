@@ -150,11 +150,11 @@ def fit(
 
 @dataclass(frozen=True)
 class Paths:
-    """Prophet's way for each series: `values` (series, days from `first_day` on), `low` and `high` off it, in pieces."""
+    """Prophet's way for each series: `days` (series, days from `first_day` on), `low` and `high` off it, in pieces."""
 
     keys: Strings
     first_day: int
-    values: Floats
+    days: Floats
     low: Floats
     high: Floats
 
@@ -177,17 +177,17 @@ class Paths:
             return np.full((len(origins), HORIZON_DAYS, 3), np.nan)
         at = np.clip(np.searchsorted(self.keys, origins.key), 0, len(self.keys) - 1)
         row = np.where(self.keys[at] == origins.key, at, -1)
-        ahead = self._values(row, origins.day, np.arange(1, HORIZON_DAYS + 1))
-        behind = self._values(row, origins.day, -np.arange(HORIZON_DAYS))
+        ahead = self._at(row, origins.day, np.arange(1, HORIZON_DAYS + 1))
+        behind = self._at(row, origins.day, -np.arange(HORIZON_DAYS))
         level = _level(origins.lags, behind)
         median = np.maximum(ahead, 0) * level[:, None]
         low, high = (np.where(row >= 0, side[row], np.nan)[:, None] for side in (self.low, self.high))
         return np.stack([median + low, median, median + high], axis=2)
 
-    def _values(self, row: Ints, day: Ints, steps: Ints) -> Floats:
+    def _at(self, row: Ints, day: Ints, steps: Ints) -> Floats:
         column = day[:, None] + steps[None, :] - self.first_day
-        known = (row >= 0)[:, None] & (column >= 0) & (column < self.values.shape[1])
-        return np.where(known, self.values[row[:, None], np.where(known, column, 0)], np.nan)
+        known = (row >= 0)[:, None] & (column >= 0) & (column < self.days.shape[1])
+        return np.where(known, self.days[row[:, None], np.where(known, column, 0)], np.nan)
 
     def save(self, folder: Path) -> None:
         names = np.array(self.keys, dtype=str)
@@ -195,7 +195,7 @@ class Paths:
             folder / "prophet.npz",
             keys=names,
             first_day=self.first_day,
-            values=self.values,
+            days=self.days,
             low=self.low,
             high=self.high,
         )
@@ -204,7 +204,7 @@ class Paths:
     def load(cls, folder: Path) -> Paths:
         with np.load(folder / "prophet.npz") as saved:
             keys = saved["keys"].astype(object)
-            return cls(keys, int(saved["first_day"]), saved["values"], saved["low"], saved["high"])
+            return cls(keys, int(saved["first_day"]), saved["days"], saved["low"], saved["high"])
 
 
 def _level(lags: Floats, path: Floats) -> Floats:

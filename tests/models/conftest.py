@@ -69,9 +69,7 @@ class World:
         row, day = np.nonzero(self.units > 0)
         names = np.array(self.products, dtype=object)
         dates = [self.day(int(d)) for d in day]
-        return pd.DataFrame(
-            {"site": self.site, "product": names[row], "date": dates, "units": self.units[row, day]}
-        )
+        return pd.DataFrame({"site": self.site, "product": names[row], "date": dates, "units": self.units[row, day]})
 
     def features(self, nights: Sequence[int] | None = None) -> pd.DataFrame:
         """DEMAND_FEATURES of the given days (by number; all if None), of series from their first sale on."""
@@ -154,3 +152,44 @@ def make_world() -> Callable[..., World]:
 @pytest.fixture(scope="session")
 def make_weekly() -> Callable[..., World]:
     return weekly
+
+
+@pytest.fixture(scope="session")
+def data_of() -> Callable[..., Any]:
+    """Makes the training data of a world, up to its last day."""
+    from models.demand.arrays import day
+    from models.demand.calendar import Calendar
+    from models.demand.folds import Data
+    from models.demand.origins import Origins
+    from models.demand.panel import Panel
+
+    def make(world: World, nights: Sequence[int] | None = None) -> Data:
+        return Data(
+            origins=Origins.from_features(world.features(nights)),
+            calendar=Calendar.from_features(world.calendar()),
+            panel=Panel.from_sales(world.sales()),
+            last_day=day(world.last),
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def small_parameters() -> Any:
+    """Enough to learn a weekly pattern in a second."""
+    from models.demand.parameters import parameters
+
+    trees = {"rounds": 40, "leaves": 15, "learning_rate": 0.15, "min_rows_in_leaf": 20}
+    return parameters({"members": ["seasonal_naive", "lightgbm"], "threads": 1, "max_rows": 15_000, "trees": trees})
+
+
+@pytest.fixture(scope="session")
+def small_data(weekly_world: World, data_of: Callable[..., Any]) -> Any:
+    return data_of(weekly_world)
+
+
+@pytest.fixture(scope="session")
+def small_training(small_data: Any, small_parameters: Any) -> Any:
+    from models.demand.training import train
+
+    return train(small_data, small_parameters)

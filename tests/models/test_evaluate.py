@@ -42,7 +42,9 @@ def test_wape_and_bias_are_over_all_rows() -> None:
         (10.0, (11.0, 11.0, 11.0), (0.9 * 1 + 0.5 * 1 + 0.1 * 1) / 3),
     ],
 )
-def test_pinball_punishes_each_quantile_on_its_own_side(actual: float, quantiles: tuple[float, ...], loss: float) -> None:
+def test_pinball_punishes_each_quantile_on_its_own_side(
+    actual: float, quantiles: tuple[float, ...], loss: float
+) -> None:
     assert evaluate.pinball(np.array([actual]), np.array([quantiles]))[0] == pytest.approx(loss)
 
 

@@ -41,7 +41,9 @@ def test_a_day_without_a_row_counts_zero_from_the_first_row_to_the_last_day_of_t
 
 def test_what_is_later_than_the_last_day_is_cut_off() -> None:
     panel = Panel.from_sales(SALES, day(date(2026, 1, 3)))
-    assert np.array_equal(panel.units[:2], np.array([[3.0, 0, 0], [NAN, 7, 0]])[:, : panel.units.shape[1]], equal_nan=True)
+    assert np.array_equal(
+        panel.units[:2], np.array([[3.0, 0, 0], [NAN, 7, 0]])[:, : panel.units.shape[1]], equal_nan=True
+    )
 
 
 def test_no_sales_at_all_are_told() -> None:
