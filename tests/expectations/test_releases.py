@@ -13,7 +13,7 @@ from expectations import page, releases
 from expectations.contract import Catalogue, Column
 from expectations.odcs import ContractFileError
 from expectations.releases import ReleaseRefused, check, release
-from expectations.tables import PRODUCTS, SALES
+from expectations.tables import PRODUCTS, SALES, TABLES
 
 BOTH = Catalogue((SALES, PRODUCTS))
 NEW_COLUMN = Column("grade", pa.string(), "Quality grade", nullable=True)
@@ -140,3 +140,8 @@ def test_a_page_tells_every_column_and_every_rule_with_its_reason() -> None:
     text = page.page(SALES)
     assert not [c.name for c in SALES.columns if f"| {c.name} | " not in text or c.meaning not in text]
     assert not [r.name for r in SALES.rules if f"| {r.name} | " not in text or r.reason not in text]
+
+
+def test_the_catalogue_is_as_released_and_documented() -> None:
+    assert [str(finding) for finding in check(TABLES)] == []
+    assert page.stale(TABLES) == [], "run `uretimiq contracts docs`"
