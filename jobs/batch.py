@@ -15,7 +15,7 @@ from expectations.contract import Contract, Zone
 from expectations.tables import QUARANTINE, TABLES
 from jobs import ledger
 from jobs.context import Context
-from jobs.delta_reader import read_rows, read_transaction
+from jobs.delta_reader import query, read_rows, read_transaction
 from jobs.errors import JobError
 from jobs.inspection import Inspected, Problem
 from jobs.landing import Landing
@@ -38,6 +38,7 @@ class Entry:
     inspected: Inspected | None  # None: gone from the landing bucket
     problem: Problem | None = None
     duplicate_of: str | None = None
+    settled: bool = False  # an earlier run of the batch has put it in quarantine whole
     bronze: int = 0
     rescued: int = 0
     quarantined: int = 0
@@ -108,7 +109,7 @@ def _settle(batch: Batch, known: Iterable[Row], whole: Iterable[Row]) -> None:
         if taken and not entry.remaining:
             entry.problem = None
         elif _name(entry.row) in settled:
-            entry.problem = settled[_name(entry.row)]
+            entry.problem, entry.settled = settled[_name(entry.row)], True
         elif entry.inspected is None or entry.inspected.sha256 != entry.row["content_hash"]:
             entry.problem = _gone(entry)
         elif not taken:
@@ -204,33 +205,25 @@ def _not_in_bronze(ctx: Context, rows: DataFrame, contract: Contract, batch: Bat
 
 def _count_bronze(ctx: Context, contract: Contract, batch: Batch) -> None:
     """What bronze really holds of each object of the batch."""
-    from pyspark.sql import functions as F
-
-    frame = ctx.lake.read(contract, Zone.BRONZE).where(f"batch = {batch.number}")
-    counted = frame.groupBy("object_key", "content_hash").agg(
-        F.count("*").alias("rows"), F.count("rescued").alias("rescued")
-    )
-    found = {(r["object_key"], r["content_hash"]): r for r in counted.collect()}
+    sql = "SELECT object_key, count(*) AS rows, count(rescued) AS rescued FROM rows WHERE batch = $batch GROUP BY object_key"
+    counted = query(ctx.settings, contract, Zone.BRONZE, sql, {"batch": batch.number})
+    found = {row["object_key"]: (row["rows"], row["rescued"]) for row in counted}
     for entry in batch.of(contract):
-        row = found.get(_name(entry.row))
-        entry.bronze, entry.rescued = (row["rows"], row["rescued"]) if row else (0, 0)
+        entry.bronze, entry.rescued = found.get(entry.key, (0, 0))
 
 
 def _count_quarantine(ctx: Context, contract: Contract, batch: Batch) -> None:
-    from pyspark.sql import functions as F
-
-    frame = ctx.lake.read(QUARANTINE).where(
-        f"batch = {batch.number} AND contract = '{contract.name}' AND row_index >= 0"
-    )
-    counted = frame.groupBy("object_key", "content_hash").agg(F.sum("rows").alias("rows"))
-    found = {(r["object_key"], r["content_hash"]): r["rows"] for r in counted.collect()}
+    where = "batch = $batch AND contract = $contract AND row_index >= 0"
+    sql = f"SELECT object_key, count(*) AS rows FROM rows WHERE {where} GROUP BY object_key"  # noqa: S608 - ours alone
+    counted = query(ctx.settings, QUARANTINE, None, sql, {"batch": batch.number, "contract": contract.name})
+    found = {row["object_key"]: row["rows"] for row in counted}
     for entry in (e for e in batch.of(contract) if e.readable):
-        entry.quarantined = found.get(_name(entry.row), 0)
+        entry.quarantined = found.get(entry.key, 0)
 
 
 def _quarantine_whole(ctx: Context, batch: Batch, entries: Sequence[Entry]) -> None:
     """One row for each object, with the number of its rows that are nowhere else. Repeatable: by key."""
-    rows = [_whole_row(e, e.problem, batch, ctx.run_id) for e in entries if e.problem]
+    rows = [_whole_row(e, e.problem, batch, ctx.run_id) for e in entries if e.problem and not e.settled]
     if rows:
         ctx.lake.upsert(ctx.lake.rows(QUARANTINE, rows), QUARANTINE)
     for entry in entries:

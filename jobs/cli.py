@@ -12,7 +12,7 @@ import click
 
 from expectations import settings as settings_module
 from expectations.settings import SettingsError
-from jobs import show, trace
+from jobs import contracts, quarantine, show, status, trace
 from jobs.catalogue import INGEST, JOBS, NIGHT
 from jobs.context import Context
 from jobs.errors import JobError, TenantError, TenantsFailed
@@ -134,7 +134,10 @@ def verdict(
         sys.exit(TENANTS_FAILED)
 
 
+cli.add_command(contracts.contracts)
 cli.add_command(show.table)
+cli.add_command(quarantine.quarantine)
+cli.add_command(status.status)
 cli.add_command(trace.command)
 
 

@@ -72,3 +72,29 @@ def read_partitions(settings: Settings, contract: Contract, zone: Zone | None = 
     counted = files.group_by(by).aggregate([("size_bytes", "count"), ("size_bytes", "sum")])
     named = counted.rename_columns([*columns, "files", "bytes"])
     return [{k: v if k in ("files", "bytes") else str(v) for k, v in row.items()} for row in named.to_pylist()]
+
+
+def query(
+    settings: Settings, contract: Contract, zone: Zone | None, sql: str, values: dict[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """Answer `sql` (DuckDB's) over the table, which it calls `rows`; `$name` in it stands for one of `values`.
+
+    The table is streamed, not loaded; one that does not exist has no rows.
+    """
+    import duckdb
+    import pyarrow.dataset as ds
+    from deltalake import DeltaTable
+    from deltalake.exceptions import TableNotFoundError
+
+    zone = zone or contract.zone
+    repeated = {"object_key", "content_hash"} & set(contract.schema_in(zone).names)  # one text for thousands of rows
+    try:
+        table = DeltaTable(settings.place(contract, zone), storage_options=settings.delta_rs_options)
+        options = ds.ParquetReadOptions(dictionary_columns=repeated)
+        rows: Any = table.to_pyarrow_dataset(parquet_read_options=options)
+    except TableNotFoundError:
+        rows = contract.schema_in(zone).empty_table()
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("rows", rows)
+        return connection.sql(sql, params=values or {}).to_arrow_table().to_pylist()

@@ -24,7 +24,11 @@ CELL_READABLE = "cell_readable"
 ORIGINAL = "_original"
 PLAIN_KEY = re.compile(r"[A-Za-z0-9._/-]*")
 # Times as they are, to the microsecond; a null stays visible.
-JSON_OPTIONS = {"timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX", "ignoreNullFields": "false"}
+JSON_OPTIONS = {
+    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
+    "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
+    "ignoreNullFields": "false",
+}
 RESCUED_OPTIONS = {**JSON_OPTIONS, "ignoreNullFields": "true"}
 _GLOB = re.compile(r"[*?\[\]{}\\]")
 
