@@ -131,7 +131,9 @@ SITES = Contract(
         SITE,
         Column("site_name", pa.string(), "Name of the site", nullable=True),
         Column("country", pa.string(), "ISO 3166-1 alpha-2 code; its holidays count for the site"),
-        Column("region", pa.string(), "ISO 3166-2 subdivision without the country, for regional holidays", nullable=True),
+        Column(
+            "region", pa.string(), "ISO 3166-2 subdivision without the country, for regional holidays", nullable=True
+        ),
         Column("time_zone", pa.string(), "IANA time zone in which the site's days begin"),
         Column("currency", pa.string(), "ISO 4217 code of its prices", nullable=True),
         AVAILABLE_AT,
@@ -235,7 +237,9 @@ QUARANTINE = Contract(
         Column("rows", pa.int64(), "1, or the rows of an object quarantined whole"),
         Column("rules", pa.list_(pa.string()), "Names of the rules that it failed"),
         Column("reason", pa.string(), "The rules' reasons, or what is wrong with the object"),
-        Column("original", pa.string(), "The row as landed, as JSON; null for an object quarantined whole", nullable=True),
+        Column(
+            "original", pa.string(), "The row as landed, as JSON; null for an object quarantined whole", nullable=True
+        ),
         Column("gateway", pa.string(), "Gateway that sent it", nullable=True),
         Column("batch", pa.int64(), "Ingest batch that quarantined it"),
         Column("quarantined_at", UTC_TIME, "When"),
@@ -347,8 +351,18 @@ DEMAND_FEATURES = Contract(
         DATE,
         CUT_OFF,
         *(_number(f"units_lag_{k}", f"Units {k} days before", "piece") for k in LAGS),
-        *(_number(f"units_mean_{w}", f"Mean of the last {w} days' units, this day included", "piece") for w in ROLLING_MEANS),
-        *(_number(f"units_std_{w}", f"Sample standard deviation of the last {w} days' units", "piece") for w in ROLLING_STDS),
+        *(
+            _number(f"units_mean_{w}", f"Mean of the last {w} days' units, this day included", "piece")
+            for w in ROLLING_MEANS
+        ),
+        *(
+            _number(
+                f"units_std_{w}",
+                f"Sample standard deviation of the last {w} days' units, if any of the last {min(w, 28)} is known",
+                "piece",
+            )
+            for w in ROLLING_STDS
+        ),
         *(
             _number(f"units_mean_7_lag_{k}", f"Mean of the 7 days that end {k} days before this day", "piece")
             for k in LAST_YEAR_LAGS
@@ -357,12 +371,12 @@ DEMAND_FEATURES = Contract(
         _number("days_since_first", "Days since the series' first known row", "d"),
         _number("days_since_last_sale", "Days since the last day with units", "d"),
         _number("unit_price", "Last known price", "currency/piece"),
-        _number("unit_price_ratio_28", "That price over its mean of the last 28 days", "1"),
-        _number("promotion_share_28", "Share of the last 28 days on promotion", "1"),
+        _number("unit_price_ratio_28", "That price over its mean on the days of the last 28 that tell it", "1"),
+        _number("promotion_share_28", "Share on promotion of the days of the last 28 that tell it", "1"),
         Column("product_group", pa.string(), "Upper level of the hierarchy, as known", nullable=True),
         Column("product_sub_group", pa.string(), "Lower level of the hierarchy, as known", nullable=True),
-        _number("group_units_mean_28", "Mean of the last 28 days' units of the whole group at the site", "piece"),
-        _number("share_of_group_28", "The series' part of that", "1"),
+        _number("group_units_mean_28", "Mean of the last 28 days' units of the group at the site", "piece"),
+        _number("share_of_group_28", "The series' part of the group's units of the last 28 days", "1"),
         Column("year", pa.int32(), "Year of the day; partition"),
     ),
     rules=(
@@ -398,23 +412,27 @@ CALENDAR_FEATURES = Contract(
         SITE,
         DATE,
         AVAILABLE_AT,
-        Column("superseded_at", UTC_TIME, "When the next version became known; null for the current one", nullable=True),
+        Column(
+            "superseded_at", UTC_TIME, "When the next version became known; null for the current one", nullable=True
+        ),
         Column("day_of_week", pa.int32(), "ISO day of the week, Monday is 1"),
         Column("day_of_month", pa.int32(), "Day of the month"),
         Column("day_of_year", pa.int32(), "Day of the year"),
         Column("week_of_year", pa.int32(), "ISO week"),
         Column("month", pa.int32(), "Month"),
-        Column("is_weekend", pa.bool_(), "Saturday or Sunday"),
+        Column(
+            "is_weekend", pa.bool_(), "Weekly day off of the site's country; Saturday and Sunday where it is unknown"
+        ),
         Column("is_month_start", pa.bool_(), "First day of a month"),
         Column("is_month_end", pa.bool_(), "Last day of a month"),
-        Column("is_holiday", pa.bool_(), "Public holiday in the site's country"),
+        Column("is_holiday", pa.bool_(), "Public holiday at the site: country and region"),
         Column("is_half_holiday", pa.bool_(), "Half day off, as on the eve (arife) of a religious holiday"),
         Column("is_religious_holiday", pa.bool_(), "Ramadan feast or feast of sacrifice, where it is a public holiday"),
-        Column("holiday", pa.string(), "Name of the holiday in English", nullable=True),
-        Column("is_bridge_day", pa.bool_(), "Working day with a day off on either side"),
-        Column("is_ramadan", pa.bool_(), "Within the month of Ramadan, where it is a holiday calendar of the country"),
-        Column("days_to_holiday", pa.int32(), "Days until the next public holiday, at most 15", unit="d"),
-        Column("days_since_holiday", pa.int32(), "Days since the last public holiday, at most 15", unit="d"),
+        Column("holiday", pa.string(), "Names of the day's holidays and half holidays in English", nullable=True),
+        Column("is_bridge_day", pa.bool_(), "Working day between two days off, at least one of them a public holiday"),
+        Column("is_ramadan", pa.bool_(), "In the month of Ramadan, where Eid al-Fitr is a public holiday"),
+        Column("days_to_holiday", pa.int32(), "Days until the next public holiday, 0 on one, at most 15", unit="d"),
+        Column("days_since_holiday", pa.int32(), "Days since the last public holiday, 0 on one, at most 15", unit="d"),
         Column("event_kinds", pa.list_(pa.string()), "Kinds of the calendar events of the day, sorted"),
         Column("events", pa.list_(pa.string()), "Their names, sorted"),
     ),

@@ -1,0 +1,120 @@
+"""The features of a night: what was known of each series at its cut-off, and what is known of the days ahead.
+
+A tenant's first night also makes the rows of the two years before it, to learn from. A row that is there stays: it
+tells what was known then. Only the night itself is made again when it is run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from expectations.contract import Contract, Zone
+from expectations.tables import CALENDAR_EVENTS, CALENDAR_FEATURES, DEMAND_FEATURES, PRODUCTS, SALES, SITES
+from features.calendar import calendar_features
+from features.demand import demand_features
+from jobs import doors
+from jobs.context import Context
+from jobs.lake import in_set
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+BACKFILL_DAYS = 730  # two years: what the models learn from
+AHEAD_DAYS = 400  # of the calendar
+WARNED = 20  # sites without a row in `sites` that are told
+READ: tuple[Contract, ...] = (SALES, SITES, PRODUCTS, CALENDAR_EVENTS)
+Ranges = dict[str, tuple[date, date]]
+
+
+def run(ctx: Context) -> None:
+    """Write the missing rows of both feature tables; a tenant whose door blocks keeps what it has."""
+    ctx.table_versions = ctx.lake.versions((c, Zone.SILVER) for c in READ)
+    _warn_of_unknown_sites(ctx)
+    rows = dict.fromkeys(ctx.tenants, 0)
+    # Both kinds apart: a night needs a year of history and no corrections of the past, a backfill all of it.
+    for ranges in _split(_missing(ctx)):
+        for tenant, count in _demand(ctx, ranges).items():
+            rows[tenant] += count
+    if ctx.active:
+        _calendar(ctx)
+    for tenant, count in rows.items():
+        ctx.done(tenant, count)
+
+
+def _missing(ctx: Context) -> Ranges:
+    """The days to make for each tenant: from the last row there is, or two years back, to the night."""
+    newest = {
+        r[0]: r[1]
+        for r in ctx.lake.read(DEMAND_FEATURES)
+        .where(in_set("tenant", ctx.tenants))
+        .where(f"date < DATE'{ctx.night}' AND year >= {ctx.night.year - 1}")
+        .groupBy("tenant")
+        .agg({"date": "max"})
+        .collect()
+    }
+    backfill = ctx.night - timedelta(days=BACKFILL_DAYS)
+    return {t: (newest[t] + timedelta(days=1) if t in newest else backfill, ctx.night) for t in ctx.tenants}
+
+
+def _split(ranges: Ranges) -> list[Ranges]:
+    nights = {t: days for t, days in ranges.items() if days[0] == days[1]}
+    longer = {t: days for t, days in ranges.items() if t not in nights}
+    return [part for part in (nights, longer) if part]
+
+
+def _demand(ctx: Context, ranges: Ranges) -> dict[str, int]:
+    first = min(days[0] for days in ranges.values())
+    ctx.progress(f"demand features from {first} to {ctx.night}: {len(ranges)} tenants")
+    tenants = in_set("tenant", ranges)
+    sales = ctx.lake.read(SALES).where(tenants)
+    sites, products = (ctx.lake.read(c).where(tenants) for c in (SITES, PRODUCTS))
+    frame = demand_features(sales, sites, products, ranges)
+    where = _rows_of(ranges)
+    return _publish(ctx, frame, DEMAND_FEATURES, ranges, where)
+
+
+def _rows_of(ranges: Mapping[str, tuple[date, date]]) -> str:
+    """SQL condition of the rows to put in place; tenants with the same days share a term."""
+    by_days: dict[tuple[date, date], list[str]] = {}
+    for tenant, days in ranges.items():
+        by_days.setdefault(days, []).append(tenant)
+    return " OR ".join(
+        f"({in_set('tenant', sorted(tenants))} AND year BETWEEN {first.year} AND {last.year}"
+        f" AND date BETWEEN DATE'{first}' AND DATE'{last}')"
+        for (first, last), tenants in by_days.items()
+    )
+
+
+def _calendar(ctx: Context) -> None:
+    tenants = in_set("tenant", ctx.active)
+    sales, sites, events = (ctx.lake.read(c).where(tenants) for c in (SALES, SITES, CALENDAR_EVENTS))
+    first, last = ctx.night - timedelta(days=BACKFILL_DAYS), ctx.night + timedelta(days=AHEAD_DAYS)
+    ranges = dict.fromkeys(ctx.active, (first, last))
+    frame = calendar_features(sites, events, sales, ranges)
+    _publish(ctx, frame, CALENDAR_FEATURES, ranges, f"date BETWEEN DATE'{first}' AND DATE'{last}'")
+
+
+def _warn_of_unknown_sites(ctx: Context) -> None:
+    tenants = in_set("tenant", ctx.tenants)
+    selling, told = (ctx.lake.read(c).where(tenants).select("tenant", "site") for c in (SALES, SITES))
+    unknown = selling.distinct().join(told, ["tenant", "site"], "left_anti")
+    for row in unknown.orderBy("tenant", "site").limit(WARNED).collect():
+        ctx.progress(f"tenant {row.tenant}: site {row.site} is not in `sites`: its days are UTC's, without holidays")
+
+
+def _publish(ctx: Context, frame: DataFrame, contract: Contract, ranges: Ranges, where: str) -> dict[str, int]:
+    """Check the frame at the door and put it in place, without the tenants that the door blocks."""
+    held = frame.persist()
+    try:
+        result = doors.check(ctx, held, contract, Zone.FEATURES, tenants=ranges)
+        for tenant, reason in result.blocked.items():
+            ctx.block(tenant, reason)
+        passed = sorted(t for t in ranges if t not in result.blocked)
+        if passed:
+            of_passed = in_set("tenant", passed)
+            ctx.lake.replace(held.where(of_passed), contract, Zone.FEATURES, where=f"{of_passed} AND ({where})")
+        return {t: result.rows.get(t, 0) for t in passed}
+    finally:
+        held.unpersist()
