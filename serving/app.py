@@ -64,7 +64,7 @@ def create_app(
     app = FastAPI(title=TITLE, description=ABOUT, version=version("uretimiq"), docs_url=None, redoc_url=None)
     problems.install(app)
     app.add_middleware(LoopbackOnly)
-    app.include_router(TenantRoutes(forecasts, ledger, now).router)
+    app.include_router(TenantRoutes(forecasts, now).router)
     app.include_router(StatusRoutes(lake, ledger, now).router)
     _add_health(app, forecasts)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -12,12 +15,12 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from expectations.tables import DEMAND_FORECAST
-from serving.lake import AnswerError, Lake, Snapshot
+from serving.lake import AnswerError, Lake, NotThereError, Snapshot
 from serving.nights import JSON, Night, NightKey, Shelf, Summary
 from serving.render import json_lines
 from serving.runs import Ledger, Runs
 
-SHELF_BYTES = 512 * 2**20  # 300 tenants of 41 products take 90 MB, one of 10,000 series 60 MB
+SHELF_BYTES = 512 * 2**20  # 300 tenants of 41 products take 190 MB, one tenant of 10,000 series 155 MB
 FOUND_KEPT = 5000  # answers to "which night" kept
 
 # What a row of an answer leaves out: it is the same in all rows (and in the answer's head), or is asked by id.
@@ -90,6 +93,15 @@ class GoneError(AnswerError):
         super().__init__(f"the night of {night} was written anew or deleted: begin again without cursor")
 
 
+@dataclass(frozen=True)
+class Found:
+    """A night, the table's version that it was found in, and the runs by which it was judged."""
+
+    night: Night
+    version: int
+    runs: Runs
+
+
 class Forecasts:
     """Reads `demand_forecast`. Every query is of one tenant: by partition, and again in SQL."""
 
@@ -100,31 +112,40 @@ class Forecasts:
         self._shelf = Shelf(shelf_bytes)
         self._found: OrderedDict[tuple[object, ...], NightKey] = OrderedDict()
         self._lock = threading.Lock()
+        self._looker = ThreadPoolExecutor(1, "look")
+        self._looking: Future[None] = self._looker.submit(lambda: None)
 
-    def night(self, tenant: str, night: date | None = None) -> tuple[Night, int]:
-        """The last good night of `tenant`, or that of date `night`; and the table's version it was found in.
+    def night(self, tenant: str, night: date | None = None) -> Found:
+        """The last good night of `tenant`, or that of date `night`.
 
         Raises UnknownTenantError, NoGoodNightError, UnknownNightError, NotThereError, UnreadableError.
         """
         runs = self._ledger.runs()
 
-        def work(snapshot: Snapshot) -> tuple[Night, int]:
+        def work(snapshot: Snapshot) -> Found:
             key = self._find(snapshot, runs, tenant, night)
-            return self._shelf.get(key, lambda: self._read(snapshot, key)), snapshot.version
+            return Found(self._shelf.get(key, lambda: self._read(snapshot, key)), snapshot.version, runs)
 
         return self._lake.read(self.table, work)
 
-    def is_at_hand(self, tenant: str, night: date | None) -> bool:
-        """Whether `night()` answers from memory, without a look into storage."""
-        held, runs = self.table.held, self._ledger.at_hand
-        if held is None or runs is None or not self.table.is_settled:
-            return False
-        key = self._found.get((held.identity, runs.version, tenant, night))
-        return key is not None and self._shelf.find(key) is not None
+    def at_hand(self, tenant: str, night: date | None) -> Found | None:
+        """What `night()` gives, if that is in memory and was so within WAIT_SECONDS.
 
-    def pinned(self, key: NightKey, version: int) -> Night:
+        Where a look into storage is due, a thread does it meanwhile: under load no request waits for it.
+        """
+        held, runs = self.table.held, self._ledger.at_hand
+        if held is None or runs is None or not self.table.is_recent:
+            return None
+        key = self._found.get((held.identity, runs.version, tenant, night))
+        found = self._shelf.find(key) if key else None
+        if self.table.is_due and self._looking.done():
+            self._looking = self._looker.submit(self._look)
+        return Found(found, held.version, runs) if found else None
+
+    def pinned(self, key: NightKey, version: int) -> Found:
         """The night that a cursor began with, though a newer one has come since. Raises GoneError, UnreadableError."""
-        if not _is_good(key.runs, key.tenant, self._ledger.runs()):
+        runs = self._ledger.runs()
+        if not _is_good(key.runs, key.tenant, runs):
             raise GoneError(key.night)
         night = self._lake.read(self.table, lambda snapshot: self._read_if_there(snapshot, key))
         if night is None:  # written anew since: the version that the cursor names still has it, until the next vacuum
@@ -134,7 +155,7 @@ class Forecasts:
                 raise GoneError(key.night) from error
         if night is None:
             raise GoneError(key.night)
-        return night
+        return Found(night, version, runs)
 
     def one(self, tenant: str, forecast_id: str) -> dict[str, Any]:
         """The whole row of one forecast, of whichever good night.
@@ -153,6 +174,11 @@ class Forecasts:
             raise UnknownForecastError(tenant, forecast_id)
 
         return self._lake.read(self.table, work)
+
+    def _look(self) -> None:
+        with suppress(AnswerError):  # told to whom it concerns: to requests that need the store, and to /readyz
+            self.table.snapshot()
+            self._ledger.runs()
 
     def _find(self, snapshot: Snapshot, runs: Runs, tenant: str, night: date | None) -> NightKey:
         """The last good night, or that of a date; found once for each version of forecasts and runs."""
@@ -210,12 +236,14 @@ def _month(night: date) -> str:
 
 
 def _months(snapshot: Snapshot, tenant: str, runs: Runs) -> list[str]:
-    """The months of the tenant's nights, newest first. Raises UnknownTenantError, NoGoodNightError."""
+    """The months of the tenant's nights, newest first. Raises UnknownTenantError, NoGoodNightError, NotThereError."""
     months = snapshot.months_by_tenant.get(tenant)
     if months:
         return months
     if tenant in runs.by_tenant:
         raise NoGoodNightError(tenant, runs.failed_since(tenant, None))
+    if not snapshot.months_by_tenant:  # the first night is under way: its table is made before its rows
+        raise NotThereError
     raise UnknownTenantError(tenant)
 
 

@@ -24,7 +24,7 @@ from expectations.settings import Settings
 log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 1.0  # a newer version is looked for at most this often
-WAIT_SECONDS = 5.0  # state older than this is not served while another thread looks: the request waits for it
+WAIT_SECONDS = 5.0  # what was looked at longer ago is not served while a thread looks: the request waits for it
 REOPEN_SECONDS = 60.0  # delta-rs does not notice that a table was wiped and begun anew; opening it afresh does
 DUCKDB_MEMORY = "2GB"
 # A store that is away is told within seconds, not after the three minutes that delta-rs tries by default.
@@ -118,10 +118,9 @@ class Table:
         return self._clock() - self._checked >= CHECK_SECONDS
 
     @property
-    def is_settled(self) -> bool:
-        """Whether the next `snapshot()` answers from memory: nothing is due, or another thread is looking already."""
-        age = self._clock() - self._checked
-        return age < CHECK_SECONDS or (age <= WAIT_SECONDS and self._lock.locked())
+    def is_recent(self) -> bool:
+        """Whether what is held may be served without waiting for a look."""
+        return self._clock() - self._checked <= WAIT_SECONDS
 
     @property
     def held(self) -> Snapshot | None:

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 JSON = "json"  # column of a night's rows: each of them as JSON text
-SERIES_BYTES = 300  # memory of one series' entry, measured; the rows count themselves
+READS = 2
+SERIES_BYTES = 450  # memory of one series' entry, measured; the rows count themselves
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,10 @@ class Night:
 
 
 class Shelf:
-    """The nights used last, at most `max_bytes` of them; each is read by one thread while others for it wait."""
+    """The nights used last, at most `max_bytes` of them; each is read by one thread while others for it wait.
+
+    At most READS are read at a time: reading takes several times the memory of what is kept.
+    """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -132,6 +136,7 @@ class Shelf:
         self._bytes = 0
         self._lock = threading.Lock()
         self._reading: dict[NightKey, threading.Lock] = {}
+        self._reads = threading.BoundedSemaphore(READS)
 
     @property
     def bytes(self) -> int:
@@ -154,16 +159,22 @@ class Shelf:
             reading = self._reading.setdefault(key, threading.Lock())
         with reading:
             try:
-                night = self.find(key) or self._keep(read())
+                night = self.find(key)
+                if night is None:
+                    with self._reads:
+                        night = self._keep(read())
             finally:
                 with self._lock:
                     self._reading.pop(key, None)
         return night
 
     def _keep(self, night: Night) -> Night:
+        if night.bytes > self._max_bytes:
+            return night
         with self._lock:
+            before = self._nights.pop(night.key, None)
             self._nights[night.key] = night
-            self._bytes += night.bytes
+            self._bytes += night.bytes - (before.bytes if before else 0)
             while self._bytes > self._max_bytes:
                 _, dropped = self._nights.popitem(last=False)
                 self._bytes -= dropped.bytes

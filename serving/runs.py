@@ -65,22 +65,22 @@ class Ledger:
         self._lock = threading.Lock()
         self._runs = Runs()
         self._champions: tuple[tuple[str, int], list[dict[str, Any]]] = (("", -1), [])
-        self._job_runs = lake.table(JOB_RUNS)
+        self.job_runs = lake.table(JOB_RUNS)
         self._promotions = lake.table(PROMOTIONS)
 
     def runs(self) -> Runs:
         """The newest state. Raises UnreadableError."""
         try:
-            return self._lake.read(self._job_runs, self._runs_of)
+            return self._lake.read(self.job_runs, self._runs_of)
         except NotThereError:
             return Runs()
 
     @property
     def at_hand(self) -> Runs | None:
-        """What `runs()` would give, if it can be told from memory."""
-        held = self._job_runs.held
+        """The runs as known WAIT_SECONDS ago at most, if that can be told without a look into storage."""
+        held = self.job_runs.held
         known = self._runs if held else Runs()
-        is_known = self._job_runs.is_settled and (held is None or held.identity == known.version)
+        is_known = self.job_runs.is_recent and (held is None or held.identity == known.version)
         return known if is_known else None
 
     def champions(self) -> list[dict[str, Any]]:

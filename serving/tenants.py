@@ -14,13 +14,12 @@ from fastapi.responses import Response, StreamingResponse
 
 from expectations.contract import CODE
 from serving import examples, schemas
-from serving.forecasts import Forecasts
+from serving.forecasts import Forecasts, Found
 from serving.nights import JSON, Night, Selection
 from serving.paging import Cursor, decode, encode, fingerprint
 from serving.problems import Problem, responses
 from serving.queries import LIMIT, ForecastQuery, SeriesQuery, parameters, read
 from serving.render import CSV, csv_pieces, json_bytes, json_page, wants_csv
-from serving.runs import Ledger
 
 TENANT_KINDS = ("unknown-tenant", "no-good-night", "unknown-night", "no-night-yet", "unreadable")
 
@@ -32,9 +31,8 @@ Tenant = Annotated[
 class TenantRoutes:
     """The three addresses; `router` holds them."""
 
-    def __init__(self, forecasts: Forecasts, ledger: Ledger, now: Callable[[], datetime]) -> None:
+    def __init__(self, forecasts: Forecasts, now: Callable[[], datetime]) -> None:
         self._forecasts = forecasts
-        self._ledger = ledger
         self._now = now
         self.router = APIRouter(prefix="/v1/tenants/{tenant}", tags=["forecasts"])
         paged = ("bad-cursor", "cursor-gone")
@@ -66,11 +64,12 @@ class TenantRoutes:
         # What is in memory is answered here: the way through a thread costs more than the answer, and 32 threads
         # wait for each other. A cut by dates copies rows, which in a large night takes too long for here.
         is_quick = not (query.cursor or query.first or query.last)
-        if is_quick and self._forecasts.is_at_hand(tenant, query.night):
-            return self._page(tenant, query, accept)
+        at_hand = self._forecasts.at_hand(tenant, query.night) if is_quick else None
+        if at_hand:
+            return self._page(tenant, query, accept, at_hand)
         return await run_in_threadpool(self._page, tenant, query, accept)
 
-    def _page(self, tenant: str, query: ForecastQuery, accept: str) -> Response:
+    def _page(self, tenant: str, query: ForecastQuery, accept: str, at_hand: Found | None = None) -> Response:
         if query.first and query.last and query.first > query.last:
             raise Problem("bad-request", f"query from: {query.first} is after to={query.last}")
         as_csv = wants_csv(query.format, accept)
@@ -78,11 +77,11 @@ class TenantRoutes:
             raise Problem("bad-request", "query limit, cursor: CSV comes whole, leave them out")
         selection = Selection(tuple(query.site), tuple(query.product), query.first, query.last)
         asked = fingerprint("forecasts", tenant, selection, query.night)
-        night, cursor = self._open(tenant, query, asked)
-        rows = night.select(selection)
-        head = self._head(night)
+        found, cursor = (at_hand, _start(at_hand)) if at_hand else self._open(tenant, query, asked)
+        rows = found.night.select(selection)
+        head = self._head(found)
         if as_csv:
-            name = f"forecast_{tenant}_{night.key.night}.csv"
+            name = f"forecast_{tenant}_{found.night.key.night}.csv"
             headers = {**_headers(head, None), "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
             return StreamingResponse(csv_pieces(rows.drop_columns(JSON), query.bom), media_type=CSV, headers=headers)
         limit = query.limit or LIMIT
@@ -105,25 +104,25 @@ class TenantRoutes:
         """The series of the last good night: each product at each site, and the days that are forecast."""
         query = read(SeriesQuery, request)
         asked = fingerprint("series", tenant, query.site, query.product, query.night)
-        night, cursor = self._open(tenant, query, asked)
-        found = night.select_series(tuple(query.site), tuple(query.product))
-        head, limit = self._head(night), query.limit or LIMIT
-        next_page = _next(f"/v1/tenants/{quote(tenant)}/series", query, cursor, limit, len(found), asked)
-        page = [_entry(night, i) for i in found[cursor.offset : cursor.offset + limit]]
-        content = {**head, "total": len(found), "next": next_page, "series": page}
+        found, cursor = self._open(tenant, query, asked)
+        chosen = found.night.select_series(tuple(query.site), tuple(query.product))
+        head, limit = self._head(found), query.limit or LIMIT
+        next_page = _next(f"/v1/tenants/{quote(tenant)}/series", query, cursor, limit, len(chosen), asked)
+        page = [_entry(found.night, i) for i in chosen[cursor.offset : cursor.offset + limit]]
+        content = {**head, "total": len(chosen), "next": next_page, "series": page}
         return _json(json_bytes(content), head, next_page)
 
-    def _open(self, tenant: str, query: SeriesQuery, asked: str) -> tuple[Night, Cursor]:
+    def _open(self, tenant: str, query: SeriesQuery, asked: str) -> tuple[Found, Cursor]:
         """The night to answer from and where to begin in it."""
         if query.cursor:
             cursor = decode(query.cursor, tenant, asked)
             return self._forecasts.pinned(cursor.key, cursor.version), cursor
-        night, version = self._forecasts.night(tenant, query.night)
-        return night, Cursor(night.key, version, 0)
+        found = self._forecasts.night(tenant, query.night)
+        return found, _start(found)
 
-    def _head(self, night: Night) -> dict[str, Any]:
-        key, summary, now = night.key, night.summary, self._now()
-        failed = self._ledger.runs().failed_since(key.tenant, key.night)
+    def _head(self, found: Found) -> dict[str, Any]:
+        key, summary, now = found.night.key, found.night.summary, self._now()
+        failed = found.runs.failed_since(key.tenant, key.night)
         newer = failed and {"night": failed["date"], **{k: failed[k] for k in ("job", "status", "reason")}}
         return {
             "tenant": key.tenant,
@@ -136,6 +135,10 @@ class TenantRoutes:
             "model_version": summary.model_version,
             "newer_night": newer,
         }
+
+
+def _start(found: Found) -> Cursor:
+    return Cursor(found.night.key, found.version, 0)
 
 
 def _entry(night: Night, i: int) -> dict[str, Any]:

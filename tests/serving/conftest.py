@@ -137,7 +137,8 @@ class Clock:
     now: datetime = NOW
     seconds: float = 0.0
 
-    def later(self, seconds: float = 2.0) -> None:
+    def later(self, seconds: float = 6.0) -> None:
+        """Time passes; by default so much that the next request waits for a look into storage."""
         self.now += timedelta(seconds=seconds)
         self.seconds += seconds
 

@@ -25,6 +25,12 @@ def test_before_the_first_night_an_address_says_how_to_run_one(api, address):
     assert told["detail"] == "no night has run yet: run `make demo` or `uretimiq run nightly`"
 
 
+def test_an_empty_table_of_forecasts_is_no_night_yet(plant, api):
+    plant.write(DEMAND_FORECAST, [])
+
+    assert api.problem(FORECASTS)["kind"] == "no-night-yet"
+
+
 def test_a_server_that_is_not_ready_says_when_to_ask_again(api):
     assert api.get("/readyz").headers["retry-after"] == "30"
 
