@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
+import traceback
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -210,12 +213,26 @@ def _print(record: object) -> None:
     click.echo(json.dumps(record, ensure_ascii=False, indent=1, default=str))
 
 
+def _log_trace() -> Path:
+    """Append the trace of the error in hand to HOME/log/edge.log; gives its path."""
+    path = Path(os.environ.get("URETIMIQ_HOME") or ".uretimiq") / "log" / "edge.log"
+    with contextlib.suppress(OSError):  # a full disk must not hide the first error
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as log:
+            log.write(f"{datetime.now(UTC).isoformat()} {' '.join(sys.argv)}\n{traceback.format_exc()}\n")
+    return path
+
+
 def main() -> None:
     """Entry point: a known failure is one line and exit status 1, never a stack trace."""
     try:
         cli(standalone_mode=True)
     except (EdgeError, SettingsError) as error:
         click.echo(f"uretimiq-edge: {error}", err=True)
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: the trace goes to the log
+        first = (str(error).strip() or "no message").splitlines()[0]
+        click.echo(f"uretimiq-edge: {type(error).__name__}: {first[:300]} (stack trace in {_log_trace()})", err=True)
         sys.exit(1)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -120,6 +121,7 @@ def _guarded(function: Callable[[str], object]) -> Callable[[str], object]:
     return guarded
 
 
+@lru_cache(maxsize=1 << 16)  # an export repeats its days, and strptime is slow
 def read_moment(value: str, notation: Notation) -> datetime | None:
     """A time with its zone, or without one where `value` is a date alone; None if no format of the map fits."""
     for form in notation.date_formats:

@@ -111,6 +111,7 @@ class FileMap:
     """A whole map. `known_time` None means the moment of the import."""
 
     path: Path
+    meaning: str  # what the file says, whatever its comments and order; two maps of one meaning make the same import
     source: Source
     notation: Notation
     columns: dict[str, ColumnMap]
@@ -121,3 +122,4 @@ class FileMap:
     once_per: tuple[str, ...] = ()  # of the rows that agree in these columns only the first counts
     known_time: KnownTime | None = None
     keep_extra: bool = False
+    add_up: tuple[str, ...] = ()  # columns of the contract whose rows of one key are added up

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
 
+from edge_sync.addup import add_up
 from edge_sync.errors import EdgeError, ShapeError, SourceError
 from edge_sync.filemap import FileMap
 from edge_sync.inspect_file import Inspected, inspect_file
@@ -103,7 +104,7 @@ def import_file(task: Import, path: Path, outbox: Outbox) -> Outcome:
     tally = Tally()
     try:
         with Staging(outbox, label, task.max_rows) as staging:
-            for table in landed_tables(task, path, lookups, tally):
+            for table in _tables(task, path, lookups, tally):
                 staging.add(table)
             inspected.check_unchanged()
             manifests = staging.commit(task.again)
@@ -112,7 +113,7 @@ def import_file(task: Import, path: Path, outbox: Outbox) -> Outcome:
         return Outcome(path, "already imported", Tally(), earlier=duplicate.earlier.imported_at)
     except OSError as error:
         raise SourceError(
-            f"{path}: not imported: {error.strerror} ({outbox.folder}); make room or mend it, then import again"
+            f"{path}: not imported: {error.strerror or error} ({outbox.folder}); make room or mend it, then import again"
         ) from None
 
 
@@ -121,11 +122,17 @@ def dry_run(task: Import, path: Path, rows: int = 10) -> Outcome:
     inspect_file(path, task.file_map.source)
     tally = Tally()
     first: list[pa.Table] = []
-    for table in landed_tables(task, path, _lookups(task), tally):
+    for table in _tables(task, path, _lookups(task), tally):
         if sum(t.num_rows for t in first) < rows:
             first.append(table.slice(0, rows))
     shown = pa.concat_tables(first, promote_options="default").slice(0, rows)
     return Outcome(path, "dry run", tally, first=shown)
+
+
+def _tables(task: Import, path: Path, lookups: tuple[Lookup, ...], tally: Tally) -> Iterator[pa.Table]:
+    tables = landed_tables(task, path, lookups, tally)
+    summed = task.file_map.add_up
+    return add_up(tables, task.contract, summed, tally) if summed else tables
 
 
 def landed_tables(task: Import, path: Path, lookups: tuple[Lookup, ...], tally: Tally) -> Iterator[pa.Table]:
@@ -171,17 +178,13 @@ def _wanted(file_map: FileMap) -> frozenset[str] | None:
 
 def _fingerprint(task: Import, inspected: Inspected, lookups: tuple[Lookup, ...]) -> str:
     """What makes two imports the same: the file's bytes, what they become and how, and the files looked up."""
-    meaning = asdict(task.file_map)
-    del meaning["path"]  # where the map lies changes nothing
-    for join in meaning["joins"]:
-        join["file"] = join["file"].name
     parts = (
         inspected.sha256,
         task.tenant,
         task.site,
         task.contract.name,
         task.contract.version,
-        repr(meaning),
+        task.file_map.meaning,
         *(lookup.sha256 for lookup in lookups),
     )
     return hashlib.sha256("\x00".join(parts).encode()).hexdigest()

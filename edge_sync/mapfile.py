@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Hashable
-from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 
@@ -16,17 +13,29 @@ from edge_sync.errors import MapError
 from edge_sync.fields import REQUIRED, Fields, count, flag, one_of, text, texts
 from edge_sync.filemap import HEADER, VALUE, Condition, FileMap, Join, KnownTime, Notation, Source, Split, Wide
 from edge_sync.mapcolumns import read_columns
+from edge_sync.mapvalues import (
+    date_format,
+    day,
+    duration,
+    encoding,
+    moment,
+    one_character,
+    pairs,
+    pattern,
+    quote,
+    sheet,
+    summed,
+    time_zone,
+)
 from edge_sync.render import render
 from expectations.contract import Contract
 
 FORMATS = ("csv", "excel", "parquet")
-ENCODINGS = ("utf-8", "utf-8-sig", "windows-1254", "iso-8859-9", "utf-16")
-_DURATION = re.compile(r"([-+]?)P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?")
 
 
 def read_map(path: Path, contract: Contract) -> FileMap:
     """The map in `path` for `contract`. Raises MapError, one line with file, key, value and remedy."""
-    record = load_yaml(path)
+    record: Any = load_yaml(path)
     fields = Fields(record, str(path))
     fields.raw("about")  # a text for people
     source = read_source(fields)
@@ -34,6 +43,7 @@ def read_map(path: Path, contract: Contract) -> FileMap:
     known_time = fields.raw("known_time")
     made = FileMap(
         path=path,
+        meaning=repr(_ordered({key: value for key, value in record.items() if key != "about"})),
         source=source,
         notation=notation,
         columns=read_columns(fields.raw("columns", REQUIRED), f"{path}: columns", contract, notation),
@@ -44,9 +54,18 @@ def read_map(path: Path, contract: Contract) -> FileMap:
         conditions=_conditions(fields.raw("filter"), f"{path}: filter", notation),
         known_time=None if known_time is None else _known_time(known_time, f"{path}: known_time", notation, contract),
         keep_extra=fields.read("keep_extra", flag, False),
+        add_up=fields.read("add_up", lambda v: summed(v, contract), ()),
     )
+    if made.add_up and made.keep_extra:
+        raise fields.bad("add_up", "cannot be with keep_extra: a sum of rows has no other columns")
     fields.done()
     return made
+
+
+def _ordered(value: object) -> object:
+    if isinstance(value, dict):
+        return sorted((repr(key), _ordered(part)) for key, part in value.items())
+    return [_ordered(part) for part in value] if isinstance(value, list) else repr(value)
 
 
 class _Loader(yaml.SafeLoader):
@@ -80,28 +99,28 @@ def read_source(fields: Fields) -> Source:
     default = Source()
     return Source(
         format=fields.read("format", one_of(*FORMATS)),
-        encoding=fields.read("encoding", _encoding, default.encoding),
-        delimiter=fields.read("delimiter", _one_character, default.delimiter),
-        quote=fields.read("quote", _quote, default.quote),
+        encoding=fields.read("encoding", encoding, default.encoding),
+        delimiter=fields.read("delimiter", one_character, default.delimiter),
+        quote=fields.read("quote", quote, default.quote),
         header_row=fields.read("header_row", count, default.header_row),
         skip_rows=fields.read("skip_rows", count, default.skip_rows),
-        sheet=fields.read("sheet", _sheet),
+        sheet=fields.read("sheet", sheet),
         empty_values=fields.read("empty_values", texts, ()),
     )
 
 
 def _notation(fields: Fields) -> Notation:
-    zone = fields.read("time_zone", _zone, REQUIRED)
+    zone = fields.read("time_zone", time_zone, REQUIRED)
     decimal = fields.read("decimal", one_of(".", ","), ".")
     thousands = fields.read("thousands", one_of(".", ",", " ", "'"))
     if thousands == decimal:
         raise fields.bad("thousands", "is the decimal sign as well")
     return Notation(
         time_zone=zone,
-        times_in=fields.read("times_in", _zone, zone),
+        times_in=fields.read("times_in", time_zone, zone),
         decimal=decimal,
         thousands=thousands,
-        date_formats=fields.read("date_formats", lambda v: tuple(_date_format(f) for f in texts(v)), ()),
+        date_formats=fields.read("date_formats", lambda v: tuple(date_format(f) for f in texts(v)), ()),
     )
 
 
@@ -117,12 +136,12 @@ def _wide(record: object, where: str) -> Wide | None:
         return None
     fields = Fields(record, where)
     wide = Wide(
-        headers=fields.read("headers", _pattern),
+        headers=fields.read("headers", pattern),
         columns=fields.read("columns", texts, ()),
         header=fields.read("header", text, HEADER),
         value=fields.read("value", text, VALUE),
         keep_empty=fields.read("keep_empty", flag, False),
-        start=fields.read("start", _date),
+        start=fields.read("start", day),
         step=fields.read("step", duration),
     )
     fields.done()
@@ -137,7 +156,7 @@ def _wide(record: object, where: str) -> Wide | None:
 
 def _split(record: object, where: str) -> Split:
     fields = Fields(record, where)
-    split = Split(column=fields.read("column", text, REQUIRED), pattern=fields.read("pattern", _pattern, REQUIRED))
+    split = Split(column=fields.read("column", text, REQUIRED), pattern=fields.read("pattern", pattern, REQUIRED))
     fields.done()
     if not re.compile(split.pattern).groupindex:
         raise MapError(f"{where}: pattern: {split.pattern!r} has no named group such as (?P<site>...)")
@@ -146,7 +165,7 @@ def _split(record: object, where: str) -> Split:
 
 def _join(record: object, where: str, folder: Path) -> Join:
     fields = Fields(record, where)
-    match = fields.read("match", _pairs, REQUIRED)
+    match = fields.read("match", pairs, REQUIRED)
     join = Join(
         file=folder / fields.read("file", text, REQUIRED),
         source=read_source(fields),
@@ -177,7 +196,7 @@ def _condition(column: str, value: object, where: str, notation: Notation) -> Co
         one_of=fields.read("one_of", several, ()),
         none_of=fields.read("none_of", several, ()),
         empty=fields.read("empty", flag),
-        matches=fields.read("matches", _pattern),
+        matches=fields.read("matches", pattern),
     )
     fields.done()
     return condition
@@ -187,7 +206,7 @@ def _known_time(record: object, where: str, notation: Notation, contract: Contra
     fields = Fields(record, where)
     known = KnownTime(
         column=fields.read("column", text),
-        at=fields.read("at", lambda v: _moment(v, notation.time_zone)),
+        at=fields.read("at", lambda v: moment(v, notation.time_zone)),
         lag=fields.read("lag", duration),
     )
     fields.done()
@@ -198,83 +217,3 @@ def _known_time(record: object, where: str, notation: Notation, contract: Contra
     if known.lag is not None and contract.event_time is None:
         raise MapError(f"{where}: lag: contract {contract.name} has no event time to count from; use at or column")
     return known
-
-
-def duration(value: Any) -> timedelta:
-    """An ISO 8601 duration of weeks, days, hours and minutes, as P1D, -P365D, PT6H."""
-    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if found is None or not any(found.groups()[1:]):
-        raise ValueError("is no ISO 8601 duration such as P1D, PT6H or -P365D")
-    weeks, days, hours, minutes = (int(part or 0) for part in found.groups()[1:])
-    length = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes)
-    return -length if found[1] == "-" else length
-
-
-def _encoding(value: Any) -> str:
-    one_of(*ENCODINGS)(value.lower() if isinstance(value, str) else value)
-    return (
-        codecs.lookup(value).name if value.lower() != "utf-8-sig" else "utf-8"
-    )  # a byte order mark is always left out
-
-
-def _one_character(value: Any) -> str:
-    if not isinstance(value, str) or len(value) != 1 or not value.isascii():
-        raise ValueError('is no single character; a tab is "\\t" in double quotes')
-    return value
-
-
-def _quote(value: Any) -> str | None:
-    return None if value in (None, "", "none") else _one_character(value)
-
-
-def _sheet(value: Any) -> str | int:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
-        return value
-    return text(value)
-
-
-def _zone(value: Any) -> ZoneInfo:
-    try:
-        return ZoneInfo(text(value))
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("is no IANA time zone such as Europe/Istanbul") from None
-
-
-def _date_format(value: str) -> str:
-    if "%" not in value:
-        raise ValueError(f"holds {value!r}, which is no strptime format such as %d.%m.%Y")
-    try:
-        datetime.strptime(datetime(2001, 2, 3, 4, 5, 6).strftime(value), value)  # noqa: DTZ001, DTZ007 - the format alone
-    except (ValueError, re.error):
-        raise ValueError(f"holds {value!r}, which is no strptime format such as %d.%m.%Y") from None
-    return value
-
-
-def _pattern(value: Any) -> str:
-    try:
-        return re.compile(text(value)).pattern
-    except re.error as error:
-        raise ValueError(f"is no regular expression: {error}") from None
-
-
-def _date(value: Any) -> date:
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value
-    raise ValueError("is no date such as 2024-01-31")
-
-
-def _moment(value: Any, zone: ZoneInfo) -> datetime:
-    """A moment of YAML (a time, a date or a text); one without an offset counts in `zone`."""
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value)
-    if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day)  # noqa: DTZ001 - the zone follows
-    if not isinstance(value, datetime):
-        raise ValueError("is no ISO time such as 2024-01-31T06:00:00+03:00")
-    return value if value.tzinfo else value.replace(tzinfo=zone)
-
-
-def _pairs(value: Any) -> dict[str, str]:
-    if not isinstance(value, dict) or not value:
-        raise ValueError("is no mapping of a column here to the column there")
-    return {text(k): text(v) for k, v in value.items()}

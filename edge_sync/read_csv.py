@@ -130,7 +130,7 @@ class _Ragged:
         """The numbers of the next `rows` records that fit."""
         if not any(n < self._next + rows + len(self._ahead) for n in self._ahead):
             first, self._next = self._next, self._next + rows
-            return pa.array(range(first, self._next), pa.int64())
+            return pa.arange(first, self._next)
         skipped = set(self._ahead)
         numbers: list[int] = []
         while len(numbers) < rows:

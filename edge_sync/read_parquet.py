@@ -29,7 +29,7 @@ def read_parquet(path: Path, wanted: frozenset[str] | None) -> Iterator[Chunk]:
         position = 1
         try:
             for batch in file.iter_batches(batch_size=max(1, min(65_536, _CELLS // len(columns))), columns=columns):
-                numbers = pa.array(range(position, position + batch.num_rows), pa.int64())
+                numbers = pa.arange(position, position + batch.num_rows)
                 position += batch.num_rows
                 table = pa.Table.from_batches([batch])
                 yield Chunk(with_rows(table, numbers), share=(position - 1) / total)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from edge_sync.importer import Outcome
 from edge_sync.land import UNREAD
 
-_EVERY_SECONDS = 2.0
+_EVERY_SECONDS = 5.0
 _WIDEST = 28
 
 
@@ -42,7 +42,12 @@ def show_outcome(outcome: Outcome) -> None:
         return
     left_out = [
         f"{count:,} {what}"
-        for count, what in ((tally.filtered, "filtered out"), (tally.blank, "blank"), (tally.empty, "empty cells"))
+        for count, what in (
+            (tally.filtered, "filtered out"),
+            (tally.blank, "blank"),
+            (tally.merged, "added to another of their key"),
+            (tally.empty, "empty cells"),
+        )
         if count
     ]
     where = f" in {plural(len(outcome.manifests), 'object')}" if outcome.manifests else ""

@@ -76,8 +76,7 @@ class Bucket:
                 else:
                     self._put(key, body, digest, sha256)
             except ClientError as error:
-                # 409: another conditional PUT of this key is under way; ours, if an earlier try of this call lives on.
-                if _status(error) not in (409, 412):
+                if _status(error) != 412:
                     raise
                 self._check_same(key, sha256)
                 return False
@@ -89,7 +88,15 @@ class Bucket:
         )
 
     def _check_same(self, key: str, sha256: str) -> None:
-        there = self._client.head_object(Bucket=self.name, Key=key)["Metadata"].get(_SHA256)
+        try:
+            there = self._client.head_object(Bucket=self.name, Key=key)["Metadata"].get(_SHA256)
+        except ClientError as error:
+            if _status(error) != 403:
+                raise
+            raise SyncError(
+                f"s3://{self.name}/{key}: an object lies there, and the key may not read it to see whether it is ours;"
+                " let the gateway's key read its prefix"
+            ) from None
         if there != sha256:
             raise Conflict(
                 f"s3://{self.name}/{key}: another object lies there (SHA-256 {str(there)[:12]}, ours {sha256[:12]}):"
@@ -129,6 +136,8 @@ def _remedy(error: ClientError) -> str:
             return f"the server doesn't know the keys ({code}); check URETIMIQ_S3_ACCESS_KEY and URETIMIQ_S3_SECRET_KEY"
         case "NoSuchBucket" | "404":
             return "no such bucket; check URETIMIQ_LANDING, or start the server that makes it"
+        case "ConditionalRequestConflict" | "409":
+            return "another upload of this object is under way; run sync again"
         case "BadDigest" | "XAmzContentChecksumMismatch" | "InvalidDigest":
             return f"arrived damaged ({code}); run sync again"
         case "RequestTimeTooSkewed":

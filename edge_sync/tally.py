@@ -31,6 +31,7 @@ class Tally:
     empty: int = 0
     ragged: int = 0
     landed: int = 0
+    merged: int = 0  # rows added to another row of their key
     filled: Counter[str] = field(default_factory=Counter)
     unread: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)  # column -> the first text that could not be read

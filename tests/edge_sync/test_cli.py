@@ -90,6 +90,17 @@ def test_an_unknown_setting_is_told(edge, monkeypatch) -> None:
     assert (status, "URETIMIQ_GATEWEY=x: no such setting" in errors) == (1, True)
 
 
+def test_what_nobody_thought_of_is_one_line_with_its_trace_in_the_log(edge, monkeypatch, tmp_path) -> None:
+    def broken(*_arguments: object) -> None:
+        raise ZeroDivisionError("by\nnought")
+
+    monkeypatch.setattr(cli, "import_file", broken)
+    status, _, errors = edge(*IMPORT, "sales.csv")
+    log = tmp_path / "home" / "log" / "edge.log"
+    assert (status, errors) == (1, f"uretimiq-edge: ZeroDivisionError: by (stack trace in {log})\n")
+    assert "in broken" in log.read_text()
+
+
 def test_wrong_usage_is_status_2(edge) -> None:
     assert edge("import", "sales.csv")[0] == 2
 

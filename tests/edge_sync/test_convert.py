@@ -9,7 +9,7 @@ import pytest
 from edge_sync.convert import convert, day_start
 from edge_sync.errors import SourceError
 from edge_sync.filemap import Notation
-from edge_sync.mapfile import duration
+from edge_sync.mapvalues import duration
 from expectations.contract import UTC_TIME
 
 ISTANBUL = ZoneInfo("Europe/Istanbul")

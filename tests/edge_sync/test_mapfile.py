@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from edge_sync.errors import MapError
-from edge_sync.mapfile import duration, read_map
+from edge_sync.mapfile import read_map
+from edge_sync.mapvalues import duration
 from expectations.tables import TABLES
 
 COLUMNS = "columns: {site: {constant: gebze}, product: urun, date: tarih, units: miktar}"
@@ -62,6 +63,11 @@ def read(folder: Path, text: str, contract: str = "sales"):
         (f"{ZONE}\n{COLUMNS}\nwide: {{headers: a, columns: [b]}}", "wide: name the columns that become rows"),
         (f"{ZONE}\n{COLUMNS}\nwide: {{headers: a, start: 2024-01-01}}", "wide: `start` and `step` belong together"),
         (f"{ZONE}\n{COLUMNS}\nwide: {{headers: a, start: 2024, step: P1D}}", "wide: start: 2024 is no date"),
+        (
+            f"{ZONE}\n{COLUMNS}\nadd_up: date",
+            "add_up: 'date' holds 'date', no quantity of contract sales; there are: unit_price, units",
+        ),
+        (f"{ZONE}\n{COLUMNS}\nadd_up: units\nkeep_extra: true", "add_up: 'units' cannot be with keep_extra"),
         (f"{ZONE}\n{COLUMNS}\njoins: {{file: a.csv, match: {{}}, take: [a]}}", "joins[1]: match: {} is no mapping"),
         (
             f"{ZONE}\n{COLUMNS}\njoins: {{file: a.csv, on: {{a: a}}, take: a}}",

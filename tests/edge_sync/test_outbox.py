@@ -64,9 +64,11 @@ def test_a_changed_second_file_is_another_import(gateway) -> None:
         assert gateway.run(TEXT, joined).status == status
 
 
-def test_a_comment_in_the_map_changes_nothing(gateway) -> None:
-    gateway.run(TEXT)
-    assert gateway.run(TEXT, SALES + "about: the daily export\n").status == "already imported"
+def test_a_comment_or_another_order_in_the_map_changes_nothing(gateway) -> None:
+    gateway.run(TEXT, "time_zone: UTC\n" + SALES)
+    assert (
+        gateway.run(TEXT, SALES + "about: the daily export\n# a comment\ntime_zone: UTC\n").status == "already imported"
+    )
 
 
 def test_objects_hold_at_most_so_many_rows(gateway) -> None:
@@ -132,6 +134,26 @@ def test_the_same_file_imported_by_two_at_once_lands_once(gateway) -> None:
         )
     assert sorted(found) == ["already imported"] * 3 + ["imported"]
     assert len(gateway.pairs()) == 1
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(gateway) -> None:
+    import random
+    import resource
+
+    numbers = random.Random(1)
+    text = "tarih,urun,miktar\n" + "".join(f"2024-01-01,{numbers.random()},{numbers.random()}\n" for _ in range(20_000))
+    gateway.run(TEXT)  # the journal is there
+    big = gateway.write("big.csv", text)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(SourceError, match=r"big\.csv: not imported: .*; make room or mend it, then import again"):
+            gateway.run(big)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(gateway.outbox.staging.iterdir()) == []
+    assert len(gateway.pairs()) == 1
+    assert gateway.run(big).manifests[0].sequence == 2
 
 
 def test_a_home_that_is_no_folder_of_ours_is_told(tmp_path: Path) -> None:

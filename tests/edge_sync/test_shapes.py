@@ -203,3 +203,36 @@ def test_rows_that_share_their_key_are_counted(gateway) -> None:
         "urun,tarih,miktar\nA,2024-01-01,2\nA,2024-01-01,3\nB,2024-01-01,\n,2024-01-01,1\n,2024-01-01,1\n", COLUMNS
     )
     assert outcome.duplicate_keys == 2
+
+
+ADD_UP = "add_up: units\n" + COLUMNS
+
+
+def test_order_lines_of_a_day_are_added_up(gateway) -> None:
+    text = "urun,tarih,miktar\nA,2024-01-01,2\nB,2024-01-01,5\nA,2024-01-01,3\nA,2024-01-02,1\n"
+    outcome = gateway.run(text, ADD_UP)
+    [(_, table)] = gateway.pairs()
+    assert rows(table, "product", "date", "units") == [
+        ("A", "2024-01-01", "5.0"),
+        ("A", "2024-01-02", "1.0"),
+        ("B", "2024-01-01", "5.0"),
+    ]
+    assert (outcome.tally.read, outcome.tally.landed, outcome.tally.merged) == (4, 3, 1)
+
+
+def test_what_cannot_be_added_up_travels_as_it_is(gateway) -> None:
+    outcome = gateway.run(
+        "urun,tarih,miktar\nA,2024-01-01,2\nA,2024-01-01,x\nA,2024-01-01,\n,2024-01-01,4\nA\n", ADD_UP
+    )
+    [(_, table)] = gateway.pairs()
+    assert sorted(map(str, table["units"].to_pylist())) == ["2.0", "4.0", "None", "None", "None"]
+    assert outcome.tally.landed == 5
+
+
+def test_adding_up_goes_over_the_pieces_of_a_long_file(gateway, monkeypatch) -> None:
+    monkeypatch.setattr("edge_sync.addup._HOLD", 1000)
+    text = "urun,tarih,miktar,k\n" + "".join(f"P{i % 7},2024-01-01,1,2024-01-{i % 9 + 1:02d}\n" for i in range(300_000))
+    table = gateway.landed(text, ADD_UP + "\nknown_time: {column: k}\n")
+    assert sum(table["units"].to_pylist()) == 300_000
+    assert table.num_rows == 7
+    assert {t.isoformat() for t in table["available_at"].to_pylist()} == {"2024-01-08T21:00:00+00:00"}  # the latest

@@ -100,6 +100,24 @@ def test_a_key_of_another_tenant_is_told(gateway, tenant, send, s3_server, there
     assert there() == {}
 
 
+def test_a_key_that_may_only_write_cannot_tell_whose_object_it_is(gateway, tenant, settings) -> None:
+    """A server that answers 412 to the PUT and 403 to the HEAD, as a write-only key gets it."""
+    import botocore.exceptions
+
+    def answer(status: int):
+        def refuse(**_request: object) -> None:
+            parts = {"Error": {"Code": str(status)}, "ResponseMetadata": {"HTTPStatusCode": status}}
+            raise botocore.exceptions.ClientError(parts, "Put")
+
+        return refuse
+
+    bucket = Bucket(settings)
+    bucket._client.put_object, bucket._client.head_object = answer(412), answer(403)
+    gateway.run(TEXT, tenant=tenant)
+    with pytest.raises(SyncError, match="an object lies there, and the key may not read it"):
+        sync(gateway.outbox, lambda _tenant, _site: bucket, lambda: NOW)
+
+
 def test_another_object_at_the_key_is_never_overwritten(gateway, tenant, send, s3_server, there) -> None:
     key = f"{tenant}/gebze/sales/gw-0000000001.parquet"
     put(s3_server, key, b"of another gateway")
