@@ -81,8 +81,8 @@ def _rows_of(ranges: Mapping[str, tuple[date, date]]) -> str:
     for tenant, days in ranges.items():
         by_days.setdefault(days, []).append(tenant)
     return " OR ".join(
-        f"({in_set('tenant', sorted(tenants))} AND year BETWEEN {first.year} AND {last.year}"
-        f" AND date BETWEEN DATE'{first}' AND DATE'{last}')"
+        f"({in_set('tenant', sorted(tenants))} AND year >= {first.year} AND year <= {last.year}"
+        f" AND date >= DATE'{first}' AND date <= DATE'{last}')"
         for (first, last), tenants in by_days.items()
     )
 
@@ -93,7 +93,7 @@ def _calendar(ctx: Context) -> None:
     first, last = ctx.night - timedelta(days=BACKFILL_DAYS), ctx.night + timedelta(days=AHEAD_DAYS)
     ranges = dict.fromkeys(ctx.active, (first, last))
     frame = calendar_features(sites, events, sales, ranges)
-    _publish(ctx, frame, CALENDAR_FEATURES, ranges, f"date BETWEEN DATE'{first}' AND DATE'{last}'")
+    _publish(ctx, frame, CALENDAR_FEATURES, ranges, f"date >= DATE'{first}' AND date <= DATE'{last}'")
 
 
 def _warn_of_unknown_sites(ctx: Context) -> None:

@@ -83,7 +83,7 @@ def _features(ctx: Context) -> pd.DataFrame:
 def _calendar(ctx: Context) -> pd.DataFrame:
     first, last = ctx.night - timedelta(days=BACK_DAYS), ctx.night + timedelta(days=HORIZON_DAYS)
     rows = ctx.lake.read(CALENDAR_FEATURES).where(in_set("tenant", ctx.tenants))
-    rows = rows.where(f"date BETWEEN DATE'{first}' AND DATE'{last}'")
+    rows = rows.where(f"date >= DATE'{first}' AND date <= DATE'{last}'")
     return to_pandas(rows.select("tenant", *CALENDAR_COLUMNS))
 
 
