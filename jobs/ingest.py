@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
 from jobs import ledger
@@ -25,8 +26,10 @@ BATCH_OBJECTS = 5000
 def run(ctx: Context) -> None:
     """Take what is new, of all tenants or of those asked for. Raises JobError when the landing bucket is away."""
     landing = Landing(ctx.settings)
-    seen = ledger.seen(ctx.settings)
-    new = seen.new(landing.objects(ctx.tenants))
+    with ThreadPoolExecutor(1) as pool:  # while the server makes its list, delta-rs is imported and the ledger read
+        objects = pool.submit(landing.objects, ctx.tenants)
+        seen = ledger.seen(ctx.settings)
+    new = seen.new(objects.result())
     if not new and not seen.unfinished:
         ctx.progress(f"ingest: nothing new; {len(seen.objects)} objects are known")
         return

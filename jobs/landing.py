@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import html
+import re
 import tempfile
-import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, BinaryIO
+from datetime import UTC, datetime
+from typing import BinaryIO, NamedTuple
 from urllib.parse import unquote_plus
 
 from expectations.manifest import MANIFESTS
@@ -18,6 +19,19 @@ from expectations.settings import Settings
 from jobs.errors import JobError
 
 THREADS = 8
+PAGE = 1000  # entries of one answer; S3 gives no more
+_QUOTE = '(?:&#34;|&quot;|")?'
+_FIELDS = [
+    re.compile(pattern)
+    for pattern in (
+        "<Key>([^<]*)</Key>",
+        f'<ETag>{_QUOTE}([^<&"]*){_QUOTE}</ETag>',
+        "<Size>([0-9]+)</Size>",
+        "<LastModified>([^<]*)</LastModified>",
+    )
+]
+_PREFIX = re.compile("<CommonPrefixes><Prefix>([^<]*)</Prefix></CommonPrefixes>")
+_TOKEN = re.compile("<NextContinuationToken>([^<]*)</NextContinuationToken>")
 CHUNK_BYTES = 1 << 20
 IN_MEMORY_BYTES = 16 << 20  # of one object while it is inspected; a larger one goes by the disk
 _GONE = ("NoSuchKey", "404", "NotFound")
@@ -27,14 +41,20 @@ class ObjectGone(LookupError):
     """The object is not in the landing bucket any more."""
 
 
-@dataclass(frozen=True)
-class LandedObject:
-    """One data object as the bucket lists it. `etag` changes with the bytes."""
+class LandedObject(NamedTuple):
+    """One data object as the bucket lists it. `etag` changes with the bytes; `modified` is an ISO time in UTC.
+
+    Plain and unparsed, since a run with nothing new makes one of every object there is.
+    """
 
     key: str
     etag: str
     bytes: int
-    landed_at: datetime
+    modified: str
+
+    @property
+    def landed_at(self) -> datetime:
+        return datetime.fromisoformat(self.modified).astimezone(UTC)
 
     @property
     def tenant(self) -> str:
@@ -95,7 +115,7 @@ class Landing:
                     sites += [f for f in folders if f.split("/")[1] != MANIFESTS]
                 for objects, _ in pool.map(lambda p: self._list(p, folders=False), sites):
                     found += objects
-        return sorted((o for o in found if not o.key.endswith("/")), key=lambda o: (o.landed_at, o.key))
+        return sorted((o for o in found if not o.key.endswith("/")), key=lambda o: (o.modified, o.key))
 
     def manifest(self, key: str) -> bytes | None:
         """The bytes of a manifest; None where there is none."""
@@ -120,7 +140,7 @@ class Landing:
                     size += len(chunk)
                     file.write(chunk)
             file.seek(0)
-            landed = LandedObject(key, answer["ETag"].strip('"'), size, answer["LastModified"])
+            landed = LandedObject(key, answer["ETag"].strip('"'), size, answer["LastModified"].isoformat())
             yield Body(landed, file, digest.hexdigest())  # type: ignore[arg-type]
 
     def _list(self, prefix: str, *, folders: bool) -> tuple[list[LandedObject], list[str]]:
@@ -137,9 +157,8 @@ class Landing:
                 return objects, below
 
     def _page(self, prefix: str, folders: bool, token: str | None) -> _Page:
-        # boto3 takes 130 microseconds to parse each entry, which is the whole run when nothing is new: it signs, and
-        # the answer is parsed here.
-        asked = {"Bucket": self.bucket, "Prefix": prefix, "EncodingType": "url"}
+        # boto3 takes 130 microseconds to parse each entry, which is the whole run when nothing is new: it signs alone.
+        asked = {"Bucket": self.bucket, "Prefix": prefix, "EncodingType": "url", "MaxKeys": PAGE}
         more = {"Delimiter": "/"} if folders else {}
         url = self.s3.generate_presigned_url(
             "list_objects_v2", Params={**asked, **more, **({"ContinuationToken": token} if token else {})}
@@ -185,25 +204,23 @@ class _Page:
 
 
 def _parse_page(text: bytes) -> _Page:
-    root: Any = ET.fromstring(text)  # noqa: S314 - from our own S3 server, and expat knows the billion laughs
-    space = root.tag.partition("}")[0] + "}" if root.tag.startswith("{") else ""
-    encoded = root.findtext(f"{space}EncodingType") == "url"
+    """The answer to ListObjectsV2. Ten times as fast as a parser of XML, which counts at 20,000 objects."""
+    page = text.decode()
+    encoded = "<EncodingType>url</EncodingType>" in page
 
-    def name(raw: str) -> str:
-        return unquote_plus(raw) if encoded else raw
+    def names(found: list[str]) -> list[str]:
+        plain = [html.unescape(name) if "&" in name else name for name in found]
+        return [unquote_plus(name) for name in plain] if encoded else plain
 
-    objects = []
-    for entry in root.iterfind(f"{space}Contents"):
-        field = {child.tag: child.text for child in entry}
-        landed_at = datetime.fromisoformat(field[f"{space}LastModified"])
-        etag = field[f"{space}ETag"].strip('"')
-        objects.append(LandedObject(name(field[f"{space}Key"]), etag, int(field[f"{space}Size"]), landed_at))
-    folders = [name(p.text or "") for p in root.iterfind(f"{space}CommonPrefixes/{space}Prefix")]
-    return _Page(objects, folders, root.findtext(f"{space}NextContinuationToken"))
+    fields = [pattern.findall(page) for pattern in _FIELDS]
+    if len({len(values) for values in fields}) > 1:
+        raise JobError("the S3 server's list of objects has entries without key, ETag, size or time: see its log")
+    keys, etags, sizes, times = fields
+    objects = list(map(LandedObject, names(keys), etags, map(int, sizes), times))
+    token = _TOKEN.search(page)
+    return _Page(objects, names(_PREFIX.findall(page)), html.unescape(token[1]) if token else None)
 
 
 def _error_code(text: bytes) -> str | None:
-    try:
-        return ET.fromstring(text).findtext("{*}Code")  # noqa: S314 - the same
-    except ET.ParseError:
-        return None
+    code = re.search(rb"<Code>([^<]*)</Code>", text)
+    return code[1].decode() if code else None
