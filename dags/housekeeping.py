@@ -12,10 +12,10 @@ from datetime import timedelta
 
 from airflow.sdk import dag
 
-from dags.steps import COMMON, step
+from dags.steps import COMMON, at, step
 
 
-@dag(schedule="0 3 * * 0", doc_md=__doc__, tags=["lake"], **COMMON)
+@dag(schedule=at("0 3 * * 0"), doc_md=__doc__, tags=["lake"], **COMMON)
 def housekeeping() -> None:
     step("housekeeping", "run housekeeping", limit=timedelta(hours=4))
 

@@ -13,10 +13,10 @@ from datetime import timedelta
 
 from airflow.sdk import dag
 
-from dags.steps import BRONZE, COMMON, step
+from dags.steps import BRONZE, COMMON, at, step
 
 
-@dag(schedule="*/15 * * * *", doc_md=__doc__, tags=["lake"], **COMMON)
+@dag(schedule=at("*/15 * * * *"), doc_md=__doc__, tags=["lake"], **COMMON)
 def ingest() -> None:
     step("ingest", "run ingest", limit=timedelta(hours=2), outlets=[BRONZE])
 

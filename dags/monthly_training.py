@@ -13,10 +13,10 @@ from datetime import timedelta
 
 from airflow.sdk import chain, dag
 
-from dags.steps import BRONZE, COMMON, FEATURES, MODELS, SILVER, step, verdict
+from dags.steps import BRONZE, COMMON, FEATURES, MODELS, SILVER, at, step, verdict
 
 
-@dag(schedule="0 8 1 * *", doc_md=__doc__, tags=["demand"], **COMMON)
+@dag(schedule=at("0 8 1 * *"), doc_md=__doc__, tags=["demand"], **COMMON)
 def monthly_training() -> None:
     chain(
         step("silver", "run silver --defer-failures", limit=timedelta(hours=1), inlets=[BRONZE], outlets=[SILVER]),

@@ -16,11 +16,11 @@ from datetime import timedelta
 
 from airflow.sdk import chain, dag
 
-from dags.steps import BRONZE, COMMON, FEATURES, FORECAST, MODELS, SILVER, step, verdict
+from dags.steps import BRONZE, COMMON, FEATURES, FORECAST, MODELS, SILVER, at, step, verdict
 
 
 # By the clock and not by the asset bronze, which changes up to 96 times a day: a night is one a day.
-@dag(schedule="20 6 * * *", doc_md=__doc__, tags=["demand"], **COMMON)
+@dag(schedule=at("20 6 * * *"), doc_md=__doc__, tags=["demand"], **COMMON)
 def nightly_demand() -> None:
     chain(
         step("silver", "run silver --defer-failures", limit=timedelta(hours=1), inlets=[BRONZE], outlets=[SILVER]),

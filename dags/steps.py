@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import Asset, Param
+from airflow.sdk import Asset, CronTriggerTimetable, Param
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 URETIMIQ = Path(sys.executable).with_name("uretimiq")
@@ -24,7 +24,7 @@ MODELS = Asset("demand_models", uri="x-uretimiq://mlflow/demand")
 FORECAST = Asset("demand_forecast", uri="x-uretimiq://lake/gold/demand_forecast")
 
 # A run's own night: the day before the run was due, also when it starts late or is tried again tomorrow.
-NIGHT = "{{ params.date or macros.ds_add(dag_run.run_after.astimezone(dag.timezone) | ds, -1) }}"
+NIGHT = "{{ params.date or macros.ds_add(dag_run.run_after.astimezone(time_zone) | ds, -1) }}"
 TENANTS = "{{ (params.tenants or []) | join(',') }}"
 PARAMS = {
     "date": Param(
@@ -42,11 +42,12 @@ PARAMS = {
         description="Only these, one a line. Empty: all.",
     ),
 }
+# No start_date: with one, Airflow makes up for the last time missed, and a machine set up today would train at once.
 COMMON: dict[str, Any] = {
-    "start_date": datetime(2026, 1, 1, tzinfo=TIME_ZONE),
     "catchup": False,
     "max_active_runs": 1,
     "params": PARAMS,
+    "user_defined_macros": {"time_zone": TIME_ZONE},
     "default_args": {
         "owner": "data engineering",
         "retries": 3,
@@ -55,6 +56,11 @@ COMMON: dict[str, Any] = {
         "max_retry_delay": timedelta(minutes=30),
     },
 }
+
+
+def at(cron: str) -> CronTriggerTimetable:
+    """The schedule `cron`, by the clock of TIME_ZONE. Airflow's default makes up for a time that is just past."""
+    return CronTriggerTimetable(cron, timezone=str(TIME_ZONE), run_immediately=timedelta(0))
 
 
 def step(name: str, command: str, *, limit: timedelta, **more: Any) -> BashOperator:

@@ -7,6 +7,7 @@ last and in one step: whatever fails before it leaves the old champion.
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import shutil
@@ -63,7 +64,7 @@ def _quiet() -> None:
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ["DO_NOT_TRACK"] = "1"
     os.environ["_MLFLOW_TELEMETRY_PRE_WARM_DATABRICKS_SDK"] = "false"
-    os.environ.setdefault("MLFLOW_DISABLE_AGENT_HINT", "true")
+    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"  # for each small file one, among the job's own progress
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 
@@ -79,6 +80,8 @@ class Registry:
         _quiet()
         import mlflow
 
+        for name in ("mlflow", "alembic"):  # they tell of every table and every version
+            logging.getLogger(name).setLevel(logging.WARNING)
         if self.tracking_uri.startswith("sqlite:///"):
             Path(self.tracking_uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
         mlflow.set_tracking_uri(self.tracking_uri)

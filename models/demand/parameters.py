@@ -12,6 +12,7 @@ from expectations.tables import HORIZON_DAYS
 SEASONAL_NAIVE, LIGHTGBM, PROPHET, LSTM = "seasonal_naive", "lightgbm", "prophet", "lstm"
 MEMBERS = (SEASONAL_NAIVE, LIGHTGBM, PROPHET, LSTM)
 QUANTILES = (0.1, 0.5, 0.9)
+MEDIAN = 0.5
 T = TypeVar("T")
 
 
@@ -23,9 +24,11 @@ class ParameterError(ValueError):
 class TreeParameters:
     """The global LightGBM: three boosters, one a quantile."""
 
-    rounds: int = 250
-    leaves: int = 48
+    rounds: int = 300
     learning_rate: float = 0.05
+    tail_rounds: int = 120  # the tails are widened or narrowed by what the folds show anyhow
+    tail_learning_rate: float = 0.08
+    leaves: int = 48
     min_rows_in_leaf: int = 60
     column_share: float = 0.6
     row_share: float = 0.7
@@ -38,7 +41,7 @@ class ProphetParameters:
 
     max_series: int = 100
     min_days: int = 120  # below, its trend follows noise
-    history_days: int = 1461  # four years show the yearly season; older days only cost time
+    history_days: int = 731  # as far back as the calendar of features goes: before it no day would be a holiday
     changepoint_prior_scale: float = 0.05
     path_days: int = 120  # how far ahead its path is stored: a champion that old should have been replaced
 
@@ -66,7 +69,7 @@ class Parameters:
     threads: int = 0  # of LightGBM and the LSTM; 0 for as many as the machine has cores
     history_days: int = 730  # origins older than that are not learned from
     max_origins: int = 60_000  # feature rows (series and day) that are read of a tenant with more
-    max_rows: int = 400_000  # of the supervised frame: two cores fit that in half a minute
+    max_rows: int = 250_000  # of the supervised frame: a core fits that in half a minute
     folds: int = 3
     fold_days: int = 28
     min_history_days: int = 56  # what the first fold must have to learn from

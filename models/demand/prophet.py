@@ -25,7 +25,7 @@ from models.demand.parameters import ProphetParameters
 
 BACK_DAYS = 27  # days of the path before and with the last day known: against them a night finds its level
 LEVEL_BOUNDS = (0.4, 2.5)
-YEARS_TO_SEE_A_SEASON = 2
+YEAR_SEEN_DAYS = 728  # two years of whole weeks: below, a yearly season is told from nothing
 
 Fit = Callable[[pd.DataFrame], pd.DataFrame]
 MapSeries = Callable[[Fit, pd.DataFrame, str], pd.DataFrame]
@@ -92,13 +92,15 @@ def fit_some(
 
 
 def _quiet() -> None:
-    """Stan tells of each fit; a handler of its own keeps it from adding one to stderr."""
-    logger = logging.getLogger("cmdstanpy")
-    if not logger.handlers:
-        logger.addHandler(logging.NullHandler())
-    logger.propagate = False
-    logger.setLevel(logging.CRITICAL)
-    logging.getLogger("prophet").setLevel(logging.CRITICAL)
+    """Both tell of each fit. Prophet sets its level when it is imported, Stan its own where it finds no handler."""
+    logging.getLogger("prophet.plot").setLevel(logging.CRITICAL)  # it misses plotly, which we do not
+    import prophet  # noqa: F401
+
+    stan = logging.getLogger("cmdstanpy")
+    if not stan.handlers:
+        stan.addHandler(logging.NullHandler())
+    for logger in (stan, logging.getLogger("prophet")):
+        logger.setLevel(logging.CRITICAL)
 
 
 def _fit_one(
@@ -116,7 +118,7 @@ def _fit_one(
         growth="linear",
         weekly_seasonality=True,
         daily_seasonality=False,
-        yearly_seasonality=n >= 365 * YEARS_TO_SEE_A_SEASON,
+        yearly_seasonality=n >= YEAR_SEEN_DAYS,
         seasonality_mode="multiplicative",
         changepoint_prior_scale=given.changepoint_prior_scale,
         holidays=holidays if holidays is not None and len(holidays) else None,

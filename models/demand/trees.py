@@ -10,7 +10,7 @@ import numpy as np
 
 from models.demand.arrays import Floats
 from models.demand.frame import Frame
-from models.demand.parameters import QUANTILES, TreeParameters
+from models.demand.parameters import MEDIAN, QUANTILES, TreeParameters
 
 if TYPE_CHECKING:
     import lightgbm
@@ -35,12 +35,11 @@ class Trees:
             free_raw_data=False,
             params={"verbose": -1, "max_bin": 127, "num_threads": threads, "seed": seed},
         )
-        return cls(
-            tuple(
-                lightgbm.train(_settings(given, q, seed, threads), data, num_boost_round=given.rounds)
-                for q in QUANTILES
-            )
-        )
+        boosters = []
+        for quantile in QUANTILES:
+            rounds = given.rounds if quantile == MEDIAN else given.tail_rounds
+            boosters.append(lightgbm.train(_settings(given, quantile, seed, threads), data, num_boost_round=rounds))
+        return cls(tuple(boosters))
 
     def predict(self, frame: Frame, threads: int = 0) -> Floats:
         """(rows, 3) of units / scale."""
@@ -66,7 +65,7 @@ def _settings(given: TreeParameters, quantile: float, seed: int, threads: int) -
     return {
         "objective": "quantile",
         "alpha": quantile,
-        "learning_rate": given.learning_rate,
+        "learning_rate": given.learning_rate if quantile == MEDIAN else given.tail_learning_rate,
         "num_leaves": given.leaves,
         "min_data_in_leaf": given.min_rows_in_leaf,
         "feature_fraction": given.column_share,

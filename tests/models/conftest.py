@@ -64,6 +64,10 @@ class World:
     def day(self, number: int) -> date:
         return self.first + timedelta(days=number)
 
+    def recent(self, days: int) -> World:
+        """The same plant, begun so many days ago."""
+        return World(self.products, self.units[:, -days:], self.site, self.day(self.units.shape[1] - days))
+
     def sales(self) -> pd.DataFrame:
         """Rows of the days with units; a day without has none, as in an ERP."""
         row, day = np.nonzero(self.units > 0)
@@ -179,7 +183,7 @@ def small_parameters() -> Any:
     """Enough to learn a weekly pattern in a second."""
     from models.demand.parameters import parameters
 
-    trees = {"rounds": 40, "leaves": 15, "learning_rate": 0.15, "min_rows_in_leaf": 20}
+    trees = {"rounds": 40, "tail_rounds": 30, "leaves": 15, "learning_rate": 0.15, "min_rows_in_leaf": 20}
     return parameters({"members": ["seasonal_naive", "lightgbm"], "threads": 1, "max_rows": 15_000, "trees": trees})
 
 
