@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
+Day = date  # in a class with a field `date` the type has no name of its own
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -76,7 +79,7 @@ class Context:
         return Lake(lambda: self.spark, self.settings)
 
     @property
-    def night(self) -> date:
+    def night(self) -> Day:
         """The night's date: the last day whose data is used; yesterday if none was asked for."""
         return self.date or (self.now() - timedelta(days=1)).date()
 

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -105,8 +104,8 @@ def _published(ctx: Context, tenant: str, rows: pd.DataFrame, ref: ModelRef | No
         forecast_id=forecast_ids(tenant, ctx.night, rows, ctx.run_id),
         tenant=tenant,
         night=ctx.night,
-        model_name=np.where(by_model, name, None),
-        model_version=np.where(by_model, version, None),
+        model_name=[name if it else None for it in by_model],
+        model_version=[version if it else None for it in by_model],
         table_versions=ctx.table_versions,
         run_id=ctx.run_id,
         available_at=pd.Timestamp(ctx.now()),

@@ -12,6 +12,7 @@ import math
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -147,13 +148,15 @@ class Registry:
         name = model_name(tenant)
         with tempfile.TemporaryDirectory() as folder, mlflow.start_run(run_id=run_id):
             model.save(Path(folder) / "demand")
-            logged = mlflow.pyfunc.log_model(
-                name=MODEL,
-                loader_module=LOADER,
-                data_path=str(Path(folder) / "demand"),
-                pip_requirements=list(REQUIREMENTS),
-                signature=signature,
-            )
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "(?s).*input example")  # the signature comes from the contract
+                logged = mlflow.pyfunc.log_model(
+                    name=MODEL,
+                    loader_module=LOADER,
+                    data_path=str(Path(folder) / "demand"),
+                    pip_requirements=list(REQUIREMENTS),
+                    signature=signature,
+                )
             version = mlflow.register_model(logged.model_uri, name, tags={"tenant": tenant})
         return ModelRef(name, str(version.version), run_id)
 
