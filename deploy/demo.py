@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -104,7 +104,7 @@ class Demo:
         finally:
             self.airflow.set_paused("ingest", paused=False)
 
-    def run_dag(self, dag: str, conf: dict[str, object]) -> None:
+    def run_dag(self, dag: str, conf: Mapping[str, object]) -> None:
         """Trigger a DAG and tell its tasks' states until it has ended. Raises DemoError with the failing task's words."""
         run = self.airflow.trigger(dag, conf)
         failed: list[Task] = []

@@ -126,7 +126,9 @@ def _expected(product: Product, site: str, last: date) -> np.ndarray:
     t = np.arange(len(calendar))
     trend = product.daily * SITE_SHARE[site] * (1 + product.growth) ** (t / 365.25)
     week = np.array(WEEKDAY[site])[(t + EPOCH.weekday()) % 7]
-    season = 1 + product.yearly * np.cos(2 * np.pi * (calendar.index.dayofyear.to_numpy() - 205) / 365.25)
+    season = 1 + product.yearly * np.cos(
+        2 * np.pi * (pd.DatetimeIndex(calendar.index).dayofyear.to_numpy() - 205) / 365.25
+    )
     before = calendar["to_bayram"].between(1, 14).to_numpy()
     mood = np.where(before, product.bayram, 1.0) * np.where(
         calendar["ramadan"] & (product.group == "Atıştırmalık"), 0.85, 1.0

@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -80,7 +81,7 @@ def _picked(rows: pd.DataFrame, purpose: int, share: float) -> pd.DataFrame:
     rows = rows[rows["product"] != plant.PRODUCTS[-1].code]  # the product that is always new would move the choice
     chosen = []
     for day, part in rows.groupby("date"):
-        lucky, which = np.random.default_rng([plant.SEED, purpose, day.toordinal()]).random(2)
+        lucky, which = np.random.default_rng([plant.SEED, purpose, cast("pd.Timestamp", day).toordinal()]).random(2)
         if lucky < share:
             chosen.append(part.iloc[[int(which * len(part))]])
     return pd.concat(chosen) if chosen else rows.iloc[:0]

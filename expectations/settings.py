@@ -104,7 +104,9 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     for key, text in merged.items():
         name = key.removeprefix(PREFIX).lower()
         if name not in known:
-            raise SettingsError(f"{key}={text}: no such setting; there are {', '.join(PREFIX + k.upper() for k in known)}")
+            raise SettingsError(
+                f"{key}={text}: no such setting; there are {', '.join(PREFIX + k.upper() for k in known)}"
+            )
         values[name] = text
     values["home"] = home
     if "port" in values:

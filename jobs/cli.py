@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import click
@@ -147,7 +147,7 @@ def _log_trace(error: BaseException) -> None:
         folder = settings_module.load().home / "log"
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "uretimiq.log").open("a") as log:
-            log.write(f"{datetime.now().isoformat()} {' '.join(sys.argv)}\n")
+            log.write(f"{datetime.now(UTC).isoformat()} {' '.join(sys.argv)}\n")
             traceback.print_exception(error, file=log)
     except (OSError, SettingsError):
         traceback.print_exception(error)

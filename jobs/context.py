@@ -27,7 +27,9 @@ def utc_now() -> datetime:
 
 
 def to_stderr(text: str) -> None:
-    print(f"{datetime.now():%H:%M:%S} {text}", file=sys.stderr, flush=True)
+    """A line of progress, with the time of this machine."""
+    sys.stderr.write(f"{datetime.now(UTC).astimezone():%H:%M:%S} {text}\n")
+    sys.stderr.flush()
 
 
 @cache

@@ -6,7 +6,8 @@ tells what was known then. Only the night itself is made again when it is run ag
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -19,13 +20,19 @@ from jobs.context import Context
 from jobs.lake import in_set
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 BACKFILL_DAYS = 730  # two years: what the models learn from
 AHEAD_DAYS = 400  # of the calendar
 WARNED = 20  # sites without a row in `sites` that are told
 READ: tuple[Contract, ...] = (SALES, SITES, PRODUCTS, CALENDAR_EVENTS)
 Ranges = dict[str, tuple[date, date]]
+# Four partitions hold a night of a thousand series, not two years of 30,000: a shuffle is cut finely, and Spark puts
+# small pieces together again. A piece of 32 MB of series becomes some 500 MB of daily grid in a task.
+SHUFFLES = {
+    "spark.sql.adaptive.coalescePartitions.initialPartitionNum": "128",
+    "spark.sql.adaptive.advisoryPartitionSizeInBytes": "32m",
+}
 
 
 def run(ctx: Context) -> None:
@@ -41,6 +48,19 @@ def run(ctx: Context) -> None:
         _calendar(ctx)
     for tenant, count in rows.items():
         ctx.done(tenant, count)
+
+
+@contextmanager
+def fine_shuffles(spark: SparkSession) -> Iterator[None]:
+    """Run what is in the block with the settings SHUFFLES."""
+    before = {key: spark.conf.get(key, None) for key in SHUFFLES}
+    for key, value in SHUFFLES.items():
+        spark.conf.set(key, value)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            spark.conf.unset(key) if value is None else spark.conf.set(key, value)
 
 
 def _missing(ctx: Context) -> Ranges:
@@ -70,9 +90,9 @@ def _demand(ctx: Context, ranges: Ranges) -> dict[str, int]:
     tenants = in_set("tenant", ranges)
     sales = ctx.lake.read(SALES).where(tenants)
     sites, products = (ctx.lake.read(c).where(tenants) for c in (SITES, PRODUCTS))
-    frame = demand_features(sales, sites, products, ranges)
-    where = _rows_of(ranges)
-    return _publish(ctx, frame, DEMAND_FEATURES, ranges, where)
+    with fine_shuffles(ctx.spark):
+        frame = demand_features(sales, sites, products, ranges)
+        return _publish(ctx, frame, DEMAND_FEATURES, ranges, _rows_of(ranges))
 
 
 def _rows_of(ranges: Mapping[str, tuple[date, date]]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
@@ -99,13 +99,14 @@ def _forecast_tenant(
 def _published(ctx: Context, tenant: str, rows: pd.DataFrame, ref: ModelRef | None) -> pd.DataFrame:
     """The rows of the contract: what the forecast is, and where it comes from."""
     by_model = rows["method"].to_numpy() == CHAMPION
-    name, version = (ref.name, ref.version) if ref else (None, None)
+    named: dict[str, Any] = {}
+    for column, value in (("model_name", ref and ref.name), ("model_version", ref and ref.version)):
+        named[column] = [value if it else None for it in by_model]
     return rows.assign(
         forecast_id=forecast_ids(tenant, ctx.night, rows, ctx.run_id),
         tenant=tenant,
         night=ctx.night,
-        model_name=[name if it else None for it in by_model],
-        model_version=[version if it else None for it in by_model],
+        **named,
         table_versions=ctx.table_versions,
         run_id=ctx.run_id,
         available_at=pd.Timestamp(ctx.now()),

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import StructType
 
-    Rows = DataFrame | pa.Table
+    Rows: TypeAlias = DataFrame | pa.Table
 
 WRITE_WAIT_SECONDS = 600.0  # a write of one table takes seconds to minutes; a second writer waits for it
 

@@ -65,7 +65,12 @@ def _sql_type(wanted: pa.DataType) -> str:
 def _without_loss(wanted: pa.DataType) -> tuple[str, ...]:
     """Kinds that go into `wanted` without loss. A time without zone, or a number as a code, is a guess, so it is not."""
     decimals = (f"decimal({p},{s})" for p in range(1, _EXACT_IN_DOUBLE + 1) for s in range(p + 1))
-    more = {"double": ("float", *_WHOLE, *decimals), "bigint": _WHOLE, "int": _WHOLE[:3], "timestamp": ("timestamp_ns",)}
+    more = {
+        "double": ("float", *_WHOLE, *decimals),
+        "bigint": _WHOLE,
+        "int": _WHOLE[:3],
+        "timestamp": ("timestamp_ns",),
+    }
     name = _sql_type(wanted)
     return (name, *more.get(name, ()))
 

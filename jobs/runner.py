@@ -124,4 +124,3 @@ def run_all(ctx: Context, jobs: list[Job]) -> None:
             failures |= {t: f"{job.name}: {why}" for t, why in failed.reasons.items() if t not in failures}
     if failures:
         raise TenantsFailed("nightly", failures)
-

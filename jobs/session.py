@@ -19,6 +19,7 @@ JARS = Path(__file__).resolve().parent.parent / ".jars"
 SMALL = {
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.shuffle.partitions": "4",
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",  # a vacuum lists in so many tasks: by default 10,000
     "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",

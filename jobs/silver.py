@@ -113,8 +113,8 @@ def partitions(touched: Touched) -> str:
     for tenant, years in touched.items():
         by_years[tuple(sorted(years, key=str))].append(tenant)
     terms = []
-    for years, tenants in by_years.items():
-        given = [str(y) for y in years if y is not None]
+    for span, tenants in by_years.items():
+        given = [str(y) for y in span if y is not None]
         within = f" AND year IN ({', '.join(given)})" if given else ""
         terms.append(f"({in_set('tenant', sorted(tenants))}{within})")
     return " OR ".join(terms) or "false"

@@ -65,7 +65,9 @@ def _quiet() -> None:
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ["DO_NOT_TRACK"] = "1"
     os.environ["_MLFLOW_TELEMETRY_PRE_WARM_DATABRICKS_SDK"] = "false"
-    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"  # for each small file one, among the job's own progress
+    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = (
+        "false"  # for each small file one, among the job's own progress
+    )
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 

@@ -15,8 +15,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from jobs.catalogue import INGEST
 from jobs.errors import JobError
 from jobs.landing import Landing
+from jobs.runner import run
 
 TENANT, OTHER = "ingest-acme", "ingest-beta"
 UNREADABLE_CELL = json.dumps({"units": "12 koli"})
@@ -330,9 +332,7 @@ def test_a_run_counts_the_bronze_rows_of_each_tenant(plant):
 def test_a_run_with_nothing_new_starts_no_spark(plant):
     ctx = plant.context()
     del ctx.__dict__["spark"]
-    from jobs.ingest import run
-
-    run(ctx)
+    run(ctx, INGEST)
     assert "spark" not in ctx.__dict__
     assert plant.said[-1].startswith("ingest: nothing new; ")
 

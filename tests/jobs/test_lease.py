@@ -24,7 +24,10 @@ with lease(replace(load({}), home=Path(sys.argv[1])), "job-x"):
 @pytest.fixture
 def holder(lake_settings):
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(lake_settings.home)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLDER, str(lake_settings.home)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout.readline() == "held\n"
     yield process
@@ -33,7 +36,10 @@ def holder(lake_settings):
 
 
 def test_a_second_holder_is_refused_by_name_and_process(lake_settings, holder):
-    with pytest.raises(LeaseTaken, match=f"job-x is being written by process {holder.pid}"), lease(lake_settings, "job-x"):
+    with (
+        pytest.raises(LeaseTaken, match=f"job-x is being written by process {holder.pid}"),
+        lease(lake_settings, "job-x"),
+    ):
         pass
 
 

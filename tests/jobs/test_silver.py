@@ -40,10 +40,7 @@ def told(ctx, *rows):
     """(units, known on, superseded on) of each version, in order of known time."""
     frame = versions(ctx.lake.rows(SALES, rows, Zone.BRONZE), SALES)
     found = sorted(frame.collect(), key=lambda r: r.available_at)
-    return [
-        (r.units, r.available_at.day, r.superseded_at.day if r.superseded_at else None)
-        for r in found
-    ]
+    return [(r.units, r.available_at.day, r.superseded_at.day if r.superseded_at else None) for r in found]
 
 
 CASES = {
@@ -81,7 +78,10 @@ def test_exactly_one_version_of_a_key_is_current(ctx):
 
 def test_as_known_at_gives_what_was_known_then(ctx):
     frame = versions(ctx.lake.rows(SALES, [landed(5, 6, 1), landed(7, 9, 2)], Zone.BRONZE), SALES)
-    told_on = {day: [r.units for r in as_known_at(frame, f"TIMESTAMP'2026-01-{day:02} 00:00:00'").collect()] for day in (5, 6, 8, 9)}
+    told_on = {
+        day: [r.units for r in as_known_at(frame, f"TIMESTAMP'2026-01-{day:02} 00:00:00'").collect()]
+        for day in (5, 6, 8, 9)
+    }
     assert told_on == {5: [], 6: [5.0], 8: [5.0], 9: [7.0]}
 
 
