@@ -135,7 +135,7 @@ class Registry:
             for name, figure in figures.items():
                 client.log_figure(run_id, figure, f"plots/{name}.png")
             client.log_dict(run_id, dict(manifest), MANIFEST)
-            ref = self._register(tenant, run_id, model, signature)
+            ref = self._register(client, tenant, run_id, model, signature)
         except Exception as error:
             client.set_terminated(run_id, "FAILED")
             raise RegistryError(
@@ -144,7 +144,7 @@ class Registry:
         client.set_terminated(run_id, "FINISHED")
         return ref
 
-    def _register(self, tenant: str, run_id: str, model: DemandModel, signature: Any) -> ModelRef:
+    def _register(self, client: MlflowClient, tenant: str, run_id: str, model: DemandModel, signature: Any) -> ModelRef:
         import mlflow
 
         name = model_name(tenant)
@@ -159,7 +159,10 @@ class Registry:
                     pip_requirements=list(REQUIREMENTS),
                     signature=signature,
                 )
-            version = mlflow.register_model(logged.model_uri, name, tags={"tenant": tenant})
+        _ensure_model(client, name)
+        version = client.create_model_version(
+            name, logged.model_uri, run_id, tags={"tenant": tenant}, model_id=logged.model_id
+        )
         return ModelRef(name, str(version.version), run_id)
 
     def champion(self, tenant: str) -> ModelRef | None:
@@ -227,6 +230,16 @@ class Registry:
                 f"{ref.name} version {ref.version}: no training manifest in run {ref.run_id}"
             ) from error
         return dict(json.loads(text))
+
+
+def _ensure_model(client: MlflowClient, name: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
 
 
 def _one_line(error: BaseException) -> str:

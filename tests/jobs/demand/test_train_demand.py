@@ -104,7 +104,7 @@ def test_a_training_set_is_made_again_bit_for_bit_after_new_data_has_landed(make
     ctx = lake.context("acme", night=world.last)
     train_demand.run(ctx)
     registry = train_demand.registry_of(ctx)
-    ref = registry.champion("acme")
+    ref = registry.version("demand-acme", "1")
 
     # a product that came later, a correction of an old day that arrived before the cut-off, and a new feature row
     late = lake.weekly(products=4, days=150, seed=5)
