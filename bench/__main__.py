@@ -1,0 +1,41 @@
+"""`make bench`: every benchmark of docs/benchmarks.md in turn, each a process of its own, at sizes that two cores bear.
+
+`python -m bench --full` takes the sizes that the design asks for; that takes hours and tens of gigabytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+USUAL = (
+    ("api.py",),
+    ("ingest.py", "throughput", "--rows", "2000000", "--files", "20"),
+    ("ingest.py", "idle", "--known", "100", "2000"),
+    ("features.py", "--series", "154", "--days", "1900"),
+)
+FULL = (
+    ("api.py", "--seconds", "30"),
+    ("ingest.py", "throughput", "--rows", "20000000", "--files", "200"),
+    ("ingest.py", "idle", "--known", "100", "20000"),
+    ("features.py", "--series", "154", "--days", "1900"),
+    ("features.py", "--series", "30000", "--days", "1900", "--memory", "8g"),
+)
+
+
+def main() -> int:
+    """Run them all; the exit status counts those that failed."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--full", action="store_true", help="the sizes that the design asks for")
+    failed = 0
+    for name, *arguments in FULL if parser.parse_args().full else USUAL:
+        print(f"== {name} {' '.join(arguments)}", flush=True)
+        failed += bool(subprocess.run([sys.executable, str(HERE / name), *arguments], check=False).returncode)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
