@@ -183,7 +183,14 @@ def small_parameters() -> Any:
     """Enough to learn a weekly pattern in a second."""
     from models.demand.parameters import parameters
 
-    trees = {"rounds": 40, "tail_rounds": 40, "leaves": 15, "learning_rate": 0.15, "tail_learning_rate": 0.15, "min_rows_in_leaf": 20}
+    trees = {
+        "rounds": 40,
+        "tail_rounds": 40,
+        "leaves": 15,
+        "learning_rate": 0.15,
+        "tail_learning_rate": 0.15,
+        "min_rows_in_leaf": 20,
+    }
     return parameters({"members": ["seasonal_naive", "lightgbm"], "threads": 1, "max_rows": 15_000, "trees": trees})
 
 
