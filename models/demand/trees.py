@@ -38,6 +38,10 @@ class Trees:
         """`target` is (rows,) units / scale, all known. The same input and seed give the same trees."""
         import lightgbm
 
+        days = len(np.unique(frame.origin))
+        given = given.fitting(days)
+        least = given.min_days_in_leaf * max(1, len(target) // days)
+
         data = lightgbm.Dataset(
             frame.x,
             np.log(target + SMALL) - _usual(frame),
@@ -50,7 +54,7 @@ class Trees:
         for quantile in QUANTILES:
             rounds = given.rounds if quantile == MEDIAN else given.tail_rounds
             boosters.append(
-                lightgbm.train(_settings(given, quantile, len(target), seed, threads), data, num_boost_round=rounds)
+                lightgbm.train(_settings(given, quantile, least, seed, threads), data, num_boost_round=rounds)
             )
         return cls(tuple(boosters))
 
@@ -74,13 +78,13 @@ def _file(quantile: float) -> str:
     return f"trees_q{round(quantile * 100):02d}.txt"
 
 
-def _settings(given: TreeParameters, quantile: float, rows: int, seed: int, threads: int) -> dict[str, object]:
+def _settings(given: TreeParameters, quantile: float, least: int, seed: int, threads: int) -> dict[str, object]:
     return {
         "objective": "quantile",
         "alpha": quantile,
         "learning_rate": given.learning_rate if quantile == MEDIAN else given.tail_learning_rate,
         "num_leaves": given.leaves,
-        "min_data_in_leaf": max(given.min_rows_in_leaf, rows // 1000),
+        "min_data_in_leaf": least,
         "feature_fraction": given.column_share,
         "bagging_fraction": given.row_share,
         "bagging_freq": 1,

@@ -189,7 +189,6 @@ def small_parameters() -> Any:
         "leaves": 15,
         "learning_rate": 0.15,
         "tail_learning_rate": 0.15,
-        "min_rows_in_leaf": 20,
     }
     return parameters({"members": ["seasonal_naive", "lightgbm"], "threads": 1, "max_rows": 15_000, "trees": trees})
 

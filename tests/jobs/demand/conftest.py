@@ -27,7 +27,7 @@ DEMAND_YAML = """
 members: [seasonal_naive, lightgbm]
 threads: 1
 max_rows: 15000
-trees: {rounds: 40, tail_rounds: 30, leaves: 15, learning_rate: 0.15, min_rows_in_leaf: 20}
+trees: {rounds: 40, tail_rounds: 30, leaves: 15, learning_rate: 0.15}
 """
 
 
