@@ -161,7 +161,11 @@ def remove_sockets(home: Home) -> None:
 
 
 def _ready(key: Key) -> str:
-    """Whether the landing bucket is there and a write succeeds: a started server refuses both for some seconds."""
+    """Whether the landing bucket is there, an object of earlier is read and a write succeeds.
+
+    A started server refuses each of them for some seconds, and after a crash the reading for longest: the volume
+    of the old objects is announced after a new one could already be written.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     client = key.client(connect_timeout=2, read_timeout=10)
@@ -172,10 +176,12 @@ def _ready(key: Key) -> str:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
                 raise
             client.create_bucket(Bucket=LANDING)
+        for earlier in client.list_objects_v2(Bucket=LANDING, MaxKeys=1).get("Contents", ()):
+            client.get_object(Bucket=LANDING, Key=earlier["Key"])["Body"].read(1)
         client.put_object(Bucket=LANDING, Key="_probe", Body=b"")
         client.delete_object(Bucket=LANDING, Key="_probe")
     except (BotoCoreError, ClientError) as error:
-        return f"its first write: {str(error)[:100]}"
+        return f"its first read and write: {str(error)[:100]}"
     return ""
 
 
