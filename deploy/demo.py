@@ -116,7 +116,8 @@ class Demo:
 
         if self.airflow.follow(dag, run, PATIENCE_SECONDS[dag], tell) != "success":
             words = self.airflow.log(dag, run, failed[0]).splitlines() if failed else []
-            told = [w for w in words if "tenant " in w or "uretimiq:" in w or "rror" in w] or words[-3:]
+            signs = ("tenant ", "uretimiq:", "rror", "return code")
+            told = [w for w in words if any(sign in w for sign in signs)] or words[-3:]
             raise DemoError(
                 f"{dag} failed in {failed[0].name if failed else '?'}: {' | '.join(told)[:600]}; see {self.run_page(dag, run)}"
             )

@@ -10,8 +10,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from expectations.contract import Contract, Zone
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
 
 PREFIX = "URETIMIQ_"
 
@@ -85,6 +89,29 @@ class Settings:
             "AWS_SECRET_ACCESS_KEY": self.s3_secret_key,
             "AWS_ALLOW_HTTP": "true",
         }
+
+    def arrow_files(self, place: str) -> FileSystem:
+        """The files below `place` of the lake, as Arrow reads them by itself.
+
+        Every Arrow dataset of a Delta table takes these: delta-rs's own are Python code, which Arrow's threads still
+        call while the interpreter ends, and that aborts a short program after its work is done.
+        """
+        from pyarrow import fs
+
+        if not self.lake_uri.startswith("s3://"):
+            return fs.SubTreeFileSystem(place, fs.LocalFileSystem())
+        scheme, _, address = self.s3_url.partition("://")
+        store = fs.S3FileSystem(
+            access_key=self.s3_access_key,
+            secret_key=self.s3_secret_key,
+            region=self.s3_region,
+            scheme=scheme,
+            endpoint_override=address,
+            connect_timeout=5,
+            request_timeout=60,
+            retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=3),
+        )
+        return fs.SubTreeFileSystem(place.removeprefix("s3://"), store)
 
 
 def _from_file(path: Path) -> dict[str, str]:

@@ -37,11 +37,12 @@ def read_rows(
     zone = zone or contract.zone
     schema = contract.schema_in(zone)
     wanted = pa.schema([schema.field(c) for c in columns]) if columns else schema
+    place = settings.place(contract, zone)
     try:
-        table = DeltaTable(settings.place(contract, zone), storage_options=settings.delta_rs_options)
+        table = DeltaTable(place, storage_options=settings.delta_rs_options)
     except TableNotFoundError:
         return wanted.empty_table()
-    return table.to_pyarrow_table(columns=wanted.names, filters=filters)
+    return table.to_pyarrow_table(columns=wanted.names, filters=filters, filesystem=settings.arrow_files(place))
 
 
 def read_transaction(settings: Settings, contract: Contract, zone: Zone | None, application: str) -> int | None:
@@ -88,10 +89,11 @@ def query(
 
     zone = zone or contract.zone
     repeated = {"object_key", "content_hash"} & set(contract.schema_in(zone).names)  # one text for thousands of rows
+    place = settings.place(contract, zone)
     try:
-        table = DeltaTable(settings.place(contract, zone), storage_options=settings.delta_rs_options)
+        table = DeltaTable(place, storage_options=settings.delta_rs_options)
         options = ds.ParquetReadOptions(dictionary_columns=repeated)
-        rows: Any = table.to_pyarrow_dataset(parquet_read_options=options)
+        rows: Any = table.to_pyarrow_dataset(filesystem=settings.arrow_files(place), parquet_read_options=options)
     except TableNotFoundError:
         rows = contract.schema_in(zone).empty_table()
     with duckdb.connect() as connection:

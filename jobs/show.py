@@ -50,13 +50,13 @@ def rows_known(
             where.append(f"{contract.event_time} {sign} ?")
             values.append(bound)
     bounded = f"LIMIT {int(limit)}" if limit else ""
-    dataset = table.to_pyarrow_dataset()
+    dataset = table.to_pyarrow_dataset(filesystem=settings.arrow_files(place))
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("t", dataset)
         # Only names from the contract go into the text; what a person gives is bound.
         query = f"SELECT * FROM t WHERE {' AND '.join(where)} ORDER BY {', '.join(contract.keys)} {bounded}"  # noqa: S608
-        return connection.execute(query, values).to_arrow_table()
+        return connection.sql(query, params=values).to_arrow_table()
 
 
 def _moment(_: click.Context, __: click.Parameter, value: str | None) -> datetime | None:

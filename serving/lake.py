@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
+from pyarrow.fs import FileSystem
 
 from expectations.contract import Contract, Zone
 from expectations.settings import Settings
@@ -70,14 +71,15 @@ def one_line(error: BaseException) -> str:
 class Snapshot:
     """One version of one table. It never changes; its files may be vacuumed away under it."""
 
-    def __init__(self, delta: DeltaTable) -> None:
+    def __init__(self, delta: DeltaTable, files: FileSystem) -> None:
         self._delta = delta
+        self._files = files
         self.version: int = delta.version()
         self.identity: tuple[str, int] = (str(delta.metadata().id), self.version)  # a table begun anew has another id
 
     def dataset(self, filters: Filters | None = None) -> ds.Dataset:
         """The rows of the partitions that `filters` name, e.g. [("tenant", "=", "acme")]; nothing is read yet."""
-        return self._delta.to_pyarrow_dataset(file_pruning_predicate=filters)
+        return self._delta.to_pyarrow_dataset(filesystem=self._files, file_pruning_predicate=filters)
 
     @cached_property
     def months_by_tenant(self) -> dict[str, list[str]]:
@@ -102,9 +104,10 @@ class Snapshot:
 class Table:
     """One table, of which `snapshot()` gives the newest version."""
 
-    def __init__(self, uri: str, options: dict[str, str], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, settings: Settings, uri: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.uri = uri
-        self._options = {**options, **_S3_PATIENCE} if options else None
+        self._options = {**options, **_S3_PATIENCE} if (options := settings.delta_rs_options) else None
+        self._files = settings.arrow_files(uri)
         self._clock = clock
         self._lock = threading.Lock()
         self._probe: DeltaTable | None = None
@@ -158,7 +161,7 @@ class Table:
         if held.version == version:
             return held
         try:
-            return Snapshot(DeltaTable(self.uri, version=version, storage_options=self._options))
+            return self._snapshot(version)
         except Exception as error:
             raise UnreadableError from error
 
@@ -186,7 +189,10 @@ class Table:
         """Hold the version of `probe` as a snapshot of its own, since the probe moves on."""
         held = self._held
         if held is None or held.identity != (str(probe.metadata().id), probe.version()):
-            self._held = Snapshot(DeltaTable(self.uri, version=probe.version(), storage_options=self._options))
+            self._held = self._snapshot(probe.version())
+
+    def _snapshot(self, version: int) -> Snapshot:
+        return Snapshot(DeltaTable(self.uri, version=version, storage_options=self._options), self._files)
 
 
 class Lake:
@@ -210,7 +216,7 @@ class Lake:
     def table(self, contract: Contract, zone: Zone | None = None) -> Table:
         """The table of `contract` in `zone`; it need not be there yet."""
         uri = self._settings.place(contract, zone)
-        return self._tables.setdefault(uri, Table(uri, self._settings.delta_rs_options, self._clock))
+        return self._tables.setdefault(uri, Table(self._settings, uri, self._clock))
 
     def read(self, table: Table, work: Callable[[Snapshot], T]) -> T:
         """`work` on the newest snapshot; once more on a fresh one where files were compacted or vacuumed away under it.
