@@ -129,15 +129,18 @@ def _expectation(rule: Rule) -> Any:
 
 
 def suite(contract: Contract, zone: Zone) -> gx.ExpectationSuite:
-    """The rules of `contract` in `zone` as an expectation suite, the uniqueness of its rows last."""
-    unique = CountedUnique(
-        column_list=list(contract.unique_in(zone)),
-        ignore_row_if="never",
-        meta={"rule": KEYS_UNIQUE},
-        notes=f"{KEYS_UNIQUE}: these columns together name one row.",
-        severity=_SEVERITY[Severity.BLOCKS],
-    )
-    expectations = [*(_expectation(rule) for rule in contract.rules_in(zone)), unique]
+    """The rules of `contract` in `zone` as an expectation suite, the uniqueness of its rows, if asked, last."""
+    expectations = [_expectation(rule) for rule in contract.rules_in(zone)]
+    if named := contract.unique_in(zone):
+        expectations.append(
+            CountedUnique(
+                column_list=list(named),
+                ignore_row_if="never",
+                meta={"rule": KEYS_UNIQUE},
+                notes=f"{KEYS_UNIQUE}: these columns together name one row.",
+                severity=_SEVERITY[Severity.BLOCKS],
+            )
+        )
     return gx.ExpectationSuite(
         name=f"{contract.name}_{zone}",
         expectations=expectations,

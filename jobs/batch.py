@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from expectations.contract import Contract, Zone
 from expectations.tables import QUARANTINE, TABLES
-from jobs import ledger
+from jobs import doors, ledger
 from jobs.context import Context
 from jobs.delta_reader import query, read_rows, read_transaction
 from jobs.errors import JobError
@@ -86,6 +86,9 @@ def work(ctx: Context, landing: Landing, batch: Batch, known: Sequence[Row]) -> 
     _quarantine_whole(ctx, batch, [e for e in batch.entries if e.problem])
     for contract in contracts:
         _write(ctx, landing, contract, batch)
+    for contract in contracts:
+        if any(entry.bronze for entry in batch.of(contract)):
+            check_bronze(ctx, contract, batch.number)
     _close_replayed(ctx, batch, whole)
     finished = [_finished(entry, batch.moment) for entry in batch.entries]
     ledger.finish(ctx, finished, batch.number)
@@ -152,6 +155,13 @@ def _write(ctx: Context, landing: Landing, contract: Contract, batch: Batch) -> 
         ctx.lake.append(quarantine_rows(bad, contract, moment=batch.moment, run_id=ctx.run_id), QUARANTINE, txn=txn)
     if short:
         _count_quarantine(ctx, contract, batch)
+
+
+def check_bronze(ctx: Context, contract: Contract, number: int) -> None:
+    """The door of bronze, for the rows of one batch. The split let through what passes: a block is a defect in it."""
+    rows = ctx.lake.read(contract, Zone.BRONZE).where(f"batch = {number}")
+    for tenant, reason in doors.check(ctx, rows, contract, Zone.BRONZE).blocked.items():
+        ctx.block(tenant, reason)
 
 
 def _committed(ctx: Context, contract: Contract, zone: Zone, txn: tuple[str, int]) -> bool:
@@ -225,7 +235,7 @@ def _quarantine_whole(ctx: Context, batch: Batch, entries: Sequence[Entry]) -> N
     """One row for each object, with the number of its rows that are nowhere else. Repeatable: by key."""
     rows = [_whole_row(e, e.problem, batch, ctx.run_id) for e in entries if e.problem and not e.settled]
     if rows:
-        ctx.lake.upsert(ctx.lake.rows(QUARANTINE, rows), QUARANTINE)
+        ctx.lake.upsert(ctx.lake.table(QUARANTINE, rows), QUARANTINE)
     for entry in entries:
         entry.quarantined += entry.remaining
 
@@ -254,7 +264,7 @@ def _close_replayed(ctx: Context, batch: Batch, whole: Iterable[Row]) -> None:
         {**row, "replayed_at": batch.moment} for row in whole if row["batch"] < batch.number and _name(row) in taken
     ]
     if closed:
-        ctx.lake.upsert(ctx.lake.rows(QUARANTINE, closed), QUARANTINE)
+        ctx.lake.upsert(ctx.lake.table(QUARANTINE, closed), QUARANTINE)
 
 
 def _finished(entry: Entry, moment: datetime) -> Row:

@@ -101,31 +101,24 @@ def check(
 ) -> DoorResult:
     """Check `frame`, of all tenants, against the contract's rules in `zone`; note the results; tell who is blocked.
 
-    `tenants` names those that must appear though they may have no row. Raises DoorDisagreement.
+    `tenants` names those that must appear though they may have no row. Persist a frame that is dear to make: it is
+    read several times. Raises DoorDisagreement.
     """
     from expectations import suites
 
     rules = contract.rules_in(zone)
     slim = frame.select(*dict.fromkeys(("tenant", *_row_name(contract, zone), *(c for r in rules for c in r.columns))))
-    ours = not frame.is_cached
-    if ours:
-        slim.persist()  # it is read several times
-    try:
-        counts = _count(slim, contract, zone, rules)
-        docs_lock = lease(ctx.settings, "data-docs", DOCS_WAIT_SECONDS)
-        report = suites.validate(
-            slim, contract, zone, home=ctx.settings.home, run_id=ctx.run_id, at=ctx.now(), docs_lock=docs_lock
-        )
-        _agree(counts, report.rows, report.failed, contract, zone)
-        samples = _samples(
-            slim, contract, zone, [r for r in rules if report.failed[r.name]], report.failed[KEYS_UNIQUE]
-        )
-    finally:
-        if ours:
-            slim.unpersist()
+    counts = _count(slim, contract, zone, rules)
+    docs_lock = lease(ctx.settings, "data-docs", DOCS_WAIT_SECONDS)
+    report = suites.validate(
+        slim, contract, zone, home=ctx.settings.home, run_id=ctx.run_id, at=ctx.now(), docs_lock=docs_lock
+    )
+    _agree(counts, report.rows, report.failed, contract, zone)
+    failing = [r for r in rules if report.failed[r.name]]
+    samples = _samples(slim, contract, zone, failing, report.failed.get(KEYS_UNIQUE, 0))
     for tenant in set(tenants) - set(counts):
         counts[tenant] = defaultdict(int)
-    result = DoorResult(contract, zone, _verdicts(counts, samples, rules))
+    result = DoorResult(contract, zone, _verdicts(counts, samples, contract, zone))
     _note(ctx, result)
     return result
 
@@ -154,6 +147,8 @@ def _count(frame: DataFrame, contract: Contract, zone: Zone, rules: Sequence[Rul
     counts: dict[str, dict[str, int]] = {}
     for row in counted.collect():
         counts[row["tenant"] or NO_TENANT] = {**row.asDict(), KEYS_UNIQUE: 0}
+    if not contract.unique_in(zone):
+        return counts
     again = _repeated(frame, contract, zone).groupBy("tenant").agg(F.sum("times").alias("failed"))
     for row in again.collect():
         counts[row["tenant"] or NO_TENANT][KEYS_UNIQUE] = row["failed"]
@@ -212,9 +207,11 @@ def _named(frame: DataFrame, rule: str, name: Sequence[str]) -> DataFrame:
 def _verdicts(
     counts: Mapping[str, Mapping[str, int]],
     samples: Mapping[tuple[str, str], list[Mapping[str, Any]]],
-    rules: Sequence[Rule],
+    contract: Contract,
+    zone: Zone,
 ) -> tuple[Verdict, ...]:
-    told = [(r.name, r.severity, r.reason) for r in rules] + [(KEYS_UNIQUE, Severity.BLOCKS, UNIQUE_REASON)]
+    told = [(r.name, r.severity, r.reason) for r in contract.rules_in(zone)]
+    told += [(KEYS_UNIQUE, Severity.BLOCKS, UNIQUE_REASON)] if contract.unique_in(zone) else []
     found: list[Verdict] = []
     for tenant, count in sorted(counts.items()):
         for rule, severity, reason in told:

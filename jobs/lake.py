@@ -22,6 +22,7 @@ from jobs.lease import lease
 
 if TYPE_CHECKING:
     from delta.tables import DeltaTable
+    from pyarrow.fs import FileSystem
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import StructType
 
@@ -65,6 +66,7 @@ class SmallTable:
 
     place: str
     options: dict[str, str]
+    files: FileSystem
 
     def append(self, rows: pa.Table) -> None:
         from deltalake import write_deltalake
@@ -77,12 +79,32 @@ class SmallTable:
         write_deltalake(self.place, rows, mode="overwrite", predicate=where, storage_options=self.options)
 
     def upsert(self, rows: pa.Table, keys: Sequence[str]) -> None:
+        """Put in place of all rows near the keys: the others of them, as they were, and `rows`.
+
+        Not by delta-rs's merge, which writes texts as views: Arrow cannot compare these, and no filter is ever
+        answered again.
+        """
+        import duckdb
         from deltalake import DeltaTable
 
-        on = " AND ".join(f"(old.{k} IS NOT DISTINCT FROM new.{k})" for k in keys)
-        table = DeltaTable(self.place, storage_options=self.options)
-        merge = table.merge(rows, on, source_alias="new", target_alias="old")
-        merge.when_matched_update_all().when_not_matched_insert_all().execute()
+        near = " AND ".join(_one_of(key, rows[key]) for key in keys)
+        same = " AND ".join(f"old.{key} IS NOT DISTINCT FROM new.{key}" for key in keys)
+        with duckdb.connect() as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            table = DeltaTable(self.place, storage_options=self.options)
+            connection.register("stored", table.to_pyarrow_dataset(filesystem=self.files))
+            connection.register("new", rows)
+            others = connection.sql(f"SELECT * FROM (FROM stored WHERE {near}) AS old ANTI JOIN new ON {same}")  # noqa: S608 - keys of the contract
+            kept = others.to_arrow_table().cast(rows.schema)
+        self.replace(pa.concat_tables([kept, rows]), near)
+
+
+def _one_of(column: str, values: pa.ChunkedArray) -> str:
+    """SQL, as delta-rs and DuckDB take it: `column` is one of `values`, texts or whole numbers or null."""
+    given = values.unique().to_pylist()
+    texts = ["'" + v.replace("'", "''") + "'" if isinstance(v, str) else str(v) for v in given if v is not None]
+    terms = [f"{column} IN ({', '.join(texts)})"] if texts else []
+    return f"({' OR '.join([*terms, *([f'{column} IS NULL'] if None in given else [])])})"
 
 
 @dataclass(frozen=True)
@@ -208,7 +230,8 @@ class Lake:
         with lease(self.settings, f"table-{zone}-{contract.name}", WRITE_WAIT_SECONDS):
             if not self.exists(contract, zone):
                 self._create(contract, zone)
-            yield SmallTable(self.settings.place(contract, zone), self.settings.delta_rs_options)
+            place = self.settings.place(contract, zone)
+            yield SmallTable(place, self.settings.delta_rs_options, self.settings.arrow_files(place))
 
     @contextmanager
     def owned(self, contract: Contract, zone: Zone) -> Iterator[DeltaTable]:

@@ -83,14 +83,14 @@ def planned_row(inspected: Inspected, batch: int, run_id: str) -> Row:
 
 def plan(ctx: Context, planned: Sequence[Row]) -> None:
     """Note what the batch will take, in one commit, before anything of it is written."""
-    ctx.lake.append(ctx.lake.rows(INGEST_LEDGER, planned), INGEST_LEDGER)
+    ctx.lake.append(ctx.lake.table(INGEST_LEDGER, planned), INGEST_LEDGER)
 
 
 def finish(ctx: Context, finished: Sequence[Row], batch: int) -> None:
     """Put the batch's finished rows in the place of its planned ones, in one commit."""
-    ctx.lake.replace(ctx.lake.rows(INGEST_LEDGER, finished), INGEST_LEDGER, where=f"batch = {batch}")
+    ctx.lake.replace(ctx.lake.table(INGEST_LEDGER, finished), INGEST_LEDGER, where=f"batch = {batch}")
 
 
 def amend(ctx: Context, changed: Sequence[Row]) -> None:
     """Update single rows, by their keys, in one commit."""
-    ctx.lake.upsert(ctx.lake.rows(INGEST_LEDGER, changed), INGEST_LEDGER)
+    ctx.lake.upsert(ctx.lake.table(INGEST_LEDGER, changed), INGEST_LEDGER)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from expectations.contract import LINEAGE, Contract, Zone
 from expectations.tables import QUARANTINE, TABLES
 from jobs import ledger
-from jobs.batch import WHOLE, Batch, Entry, work
+from jobs.batch import WHOLE, Batch, Entry, check_bronze, work
 from jobs.context import Context
 from jobs.delta_reader import query
 from jobs.errors import JobError
@@ -121,6 +121,7 @@ def _replay_rows(ctx: Context, contract: Contract, which: Which) -> int:
     count = passing.count()
     if count:
         ctx.lake.append(passing, contract, Zone.BRONZE, txn=(ledger.transaction(contract.name), number))
+        check_bronze(ctx, contract, number)
     in_bronze = held.join(_bronze_names(ctx, contract, objects), on=NAME, how="left_semi")
     moved = {(r["object_key"], r["content_hash"]) for r in in_bronze.select(*NAME[1:3]).distinct().collect()}
     if moved:

@@ -162,11 +162,11 @@ def _read(ctx: Context, places: Sequence[str], columns: Sequence[Physical]) -> D
     from pyspark.sql import functions as F
     from pyspark.sql.types import StructField, StructType, _parse_datatype_string
 
+    reader = ctx.spark.read.option("__globPaths__", "false")  # first: to parse a type takes a session
     schema = StructType([StructField(c.name, _parse_datatype_string(c.read_as)) for c in columns])
-    reader = ctx.spark.read.option("__globPaths__", "false").schema(schema)
     named = [F.col("`" + c.name.replace("`", "``") + "`").alias(f"_c{i}") for i, c in enumerate(columns)]
     place = [F.col("_metadata.file_path").alias("_path"), F.col("_metadata.row_index").alias("_row_index")]
-    return reader.parquet(*places).select(*named, *place)
+    return reader.schema(schema).parquet(*places).select(*named, *place)
 
 
 def _origins(ctx: Context, landing: Landing, objects: Sequence[Inspected]) -> DataFrame:

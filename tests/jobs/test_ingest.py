@@ -15,10 +15,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from expectations.tables import CHECK_RESULTS, TABLES
 from jobs.catalogue import INGEST
+from jobs.delta_reader import read_rows
 from jobs.errors import JobError
 from jobs.landing import Landing
 from jobs.runner import run
+from jobs.split import blocking
 
 TENANT, OTHER = "ingest-acme", "ingest-beta"
 UNREADABLE_CELL = json.dumps({"units": "12 koli"})
@@ -98,6 +101,7 @@ def land_the_rest(g: Any, beta: Any) -> dict[str, str]:
     )
     keys["missing column"] = g.land(g.sales(27).drop_columns(["units"]))
     keys["optional column missing"] = g.land(g.sales(28).drop_columns(["promotion"]))
+    keys["credit note"] = g.land(with_columns(g.sales(28.5), unit_price=[-2.5]))
     keys["nested column"] = g.land(with_columns(g.sales(29), tags=[["a"]]))
     keys["columns of one name"] = g.land(with_columns(g.sales(30), Units=[1.0]))
     keys["tenant repeated"] = g.land(with_columns(g.sales(31), tenant=[TENANT]))
@@ -184,6 +188,7 @@ TAKEN = [  # object, rows landed, in bronze, of these rescued, in quarantine
     ("whole numbers", 1, 1, 0, 0),
     ("nanoseconds", 1, 1, 1, 0),
     ("optional column missing", 1, 1, 0, 0),
+    ("credit note", 1, 1, 0, 0),
     ("tenant repeated", 1, 1, 0, 0),
     ("cells unread", 2, 1, 0, 1),
     ("ours in name", 1, 1, 1, 0),
@@ -358,3 +363,27 @@ def test_a_bucket_that_is_not_there_is_told_with_the_remedy(plant):
 def test_a_refused_key_is_told_with_the_remedy(plant):
     with pytest.raises(JobError, match=r"refuses our key .*: set URETIMIQ_S3_ACCESS_KEY"):
         Landing(replace(plant.settings, s3_secret_key="wrong")).manifest("x")
+
+
+def door_rows(plant):
+    """What the door of bronze noted of TENANT's sales in the last run, by rule."""
+    rows = read_rows(plant.settings, CHECK_RESULTS).to_pylist()
+    mine = [r for r in rows if (r["door"], r["contract"], r["tenant"]) == ("bronze", "sales", TENANT)]
+    return {r["rule"]: (r["rows_checked"], r["rows_failed"]) for r in mine if r["run_id"] == plant.ctx.run_id}
+
+
+def test_great_expectations_counts_every_row_that_went_to_bronze(plant):
+    taken = [r for r in plant.bronze() if r["tenant"] == TENANT and r["batch"] == ledger_row(plant, "late")["batch"]]
+    assert {checked for checked, _ in door_rows(plant).values()} == {len(taken)}
+
+
+def test_great_expectations_finds_no_row_in_bronze_that_the_split_should_have_stopped(plant):
+    stops = {rule.name for rule in blocking(TABLES["sales"])}
+    found = door_rows(plant)
+    assert stops <= found.keys()
+    assert {found[name][1] for name in stops} == {0}
+
+
+def test_a_row_that_only_warns_is_in_bronze_and_told_by_the_door(plant):
+    assert [r["unit_price"] for r in bronze_of(plant, "credit note")] == [-2.5]
+    assert door_rows(plant)["unit_price_plausible"][1] == 1
