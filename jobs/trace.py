@@ -11,10 +11,12 @@ import click
 
 from expectations import settings as settings_module
 from expectations.contract import Zone
+from expectations.manifest import Manifest, parse_data_key
 from expectations.settings import Settings
 from expectations.tables import DEMAND_FORECAST, INGEST_LEDGER, PROMOTIONS, SALES
 from jobs.delta_reader import read_rows
 from jobs.errors import JobError
+from jobs.landing import Landing
 
 RECENT_ROWS = 5
 FILES_SHOWN = 5
@@ -121,7 +123,24 @@ def _files(settings: Settings, tenant: str, hashes: dict[str, int]) -> list[dict
         for row in ledger
         if row["content_hash"] in hashes and row["status"] == "done"
     ]
-    return sorted(files, key=lambda f: f["landed_at"], reverse=True)
+    files.sort(key=lambda f: f["landed_at"], reverse=True)
+    _add_sources(settings, files[:FILES_SHOWN])
+    return files
+
+
+def _add_sources(settings: Settings, files: list[dict[str, Any]]) -> None:
+    """Add the plant's own file of each, as its manifest in the landing bucket names it; None and why where it is not known."""
+    landing, away = Landing(settings), ""
+    for file in files:
+        try:
+            text = None if away else landing.manifest(parse_data_key(file["object_key"]).manifest_key)
+            file["source"] = Manifest.from_json(text).source if text else None
+            file["source_unknown"] = None if text else away or "its manifest is not in the landing bucket any more"
+        except JobError as error:
+            away = file["source_unknown"] = str(error)
+            file["source"] = None
+        except ValueError as error:
+            file["source"], file["source_unknown"] = None, str(error)
 
 
 def _lines(found: Trace) -> list[str]:
@@ -147,6 +166,8 @@ def _lines(found: Trace) -> list[str]:
     for file in found.files[:FILES_SHOWN]:
         lines.append(f"  {file['object_key']} sha256 {file['sha256']}")
         rows = f"{file['rows_of_series']} of its {file['rows_landed']} rows"
+        told = f"made of {file['source']}" if file["source"] else f"made of an unknown file: {file['source_unknown']}"
+        lines.append(f"    {told}")
         lines.append(
             f"    from gateway {file['gateway']}, its object {file['sequence']}, {rows}, landed {file['landed_at']:%Y-%m-%d %H:%M %Z}"
         )

@@ -20,8 +20,9 @@ from deploy.local.s3 import Key
 from expectations import settings as settings_module
 from expectations.settings import Settings
 
-# A test's Spark lives for seconds: the second compiler never pays back what it takes from two cores.
-os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+# A test's Spark lives for seconds: the second compiler never pays back what it takes from two cores. Without it Java
+# would keep room for 48 MB of code only; once that is full it compiles no more.
+os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m")
 REPOSITORY = Path(__file__).resolve().parent.parent
 NOW = datetime(2026, 3, 2, 5, 0, tzinfo=UTC)
 

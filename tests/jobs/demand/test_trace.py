@@ -50,6 +50,12 @@ def test_it_leads_to_the_rows_and_the_files(trained: Any, forecasts: list[dict[s
     assert {r["content_hash"] for r in found.rows["recent"]} == {found.files[0]["sha256"]}
 
 
+def test_where_the_landing_bucket_is_away_it_says_so_and_goes_on(trained: Any, forecasts: list[dict[str, Any]]) -> None:
+    found = trace(trained.settings, _one(forecasts, "acme")["forecast_id"])
+    assert [f["source"] for f in found.files] == [None, None]
+    assert all("does not answer" in f["source_unknown"] for f in found.files)
+
+
 def test_a_fallback_has_no_model_and_says_why(trained: Any, forecasts: list[dict[str, Any]]) -> None:
     found = trace(trained.settings, _one(forecasts, "young")["forecast_id"])
     assert found.model is None
