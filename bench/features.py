@@ -139,14 +139,14 @@ def in_spark(folder: Path, memory: str, first: date, last: date) -> None:
     from expectations.tables import SITES as SITES_CONTRACT
     from features.demand import demand_features
     from jobs import session
-    from jobs.features import fine_shuffles
+    from jobs.features import shuffles_for
     from jobs.lake import spark_schema
 
     spark = session.start(replace(settings.load({}), home=folder / "home", spark_memory=memory))
     started = time.monotonic()
     sales, products = (spark.read.parquet(str(folder / f"{name}.parquet")) for name in ("sales", "products"))
     sites = spark.createDataFrame([], spark_schema(SITES_CONTRACT.schema_in(Zone.SILVER)))
-    with fine_shuffles(spark):
+    with shuffles_for(spark, (folder / "sales.parquet").stat().st_size):
         frame = demand_features(sales, sites, products, {"bench": (first, last)})
         frame.write.mode("overwrite").parquet(str(folder / "spark"))
     print(json.dumps({"without_start": time.monotonic() - started}))

@@ -87,23 +87,21 @@ def master_data(series: int) -> Iterator[tuple[Contract, pa.Table]]:
         ),
     )
     groups = [f"group-{n % 7}" for n in range(len(products))]
-    yield (
+    table = _landing(
         PRODUCTS,
-        _landing(PRODUCTS, product=products, product_group=groups, available_at=[LONG_AGO] * len(products)),
+        product=products,
+        product_group=groups,
+        product_sub_group=groups,
+        available_at=[LONG_AGO] * len(products),
     )
+    yield PRODUCTS, table
 
 
 def _landing(contract: Contract, **columns: Any) -> pa.Table:
     rows = len(next(iter(columns.values())))
-    fields = contract.landing_schema
-    return pa.table(
-        {
-            f.name: pa.array(columns[f.name], f.type)
-            if isinstance(columns.get(f.name), list)
-            else columns.get(f.name, pa.nulls(rows, f.type))
-            for f in fields
-        }
-    ).cast(fields)
+    given = {n: pa.array(v) if isinstance(v, list) else v for n, v in columns.items()}
+    schema = contract.landing_schema
+    return pa.table({f.name: given.get(f.name, pa.nulls(rows)).cast(f.type) for f in schema}, schema=schema)
 
 
 class Plants:

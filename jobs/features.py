@@ -17,6 +17,7 @@ from features.calendar import calendar_features
 from features.demand import demand_features
 from jobs import doors
 from jobs.context import Context
+from jobs.delta_reader import read_partitions
 from jobs.lake import in_set
 
 if TYPE_CHECKING:
@@ -27,12 +28,11 @@ AHEAD_DAYS = 400  # of the calendar
 WARNED = 20  # sites without a row in `sites` that are told
 READ: tuple[Contract, ...] = (SALES, SITES, PRODUCTS, CALENDAR_EVENTS)
 Ranges = dict[str, tuple[date, date]]
-# Four partitions hold a night of a thousand series, not two years of 30,000: a shuffle is cut finely, and Spark puts
-# small pieces together again. A piece of 32 MB of series becomes some 500 MB of daily grid in a task.
-SHUFFLES = {
-    "spark.sql.adaptive.coalescePartitions.initialPartitionNum": "128",
-    "spark.sql.adaptive.advisoryPartitionSizeInBytes": "32m",
-}
+# Four partitions hold a night of a thousand series, not two years of 30,000: a shuffle of much is cut finely, and Spark
+# puts small pieces together again, but not for a frame that is persisted, where each empty piece costs its share of
+# every window. A piece of 32 MB of series becomes some 500 MB of daily grid in a task.
+PIECES = (4, 128)  # fewest and most
+STORED_BYTES = 2 << 20  # of sales, as stored, to a piece
 
 
 def run(ctx: Context) -> None:
@@ -51,10 +51,17 @@ def run(ctx: Context) -> None:
 
 
 @contextmanager
-def fine_shuffles(spark: SparkSession) -> Iterator[None]:
-    """Run what is in the block with the settings SHUFFLES."""
-    before = {key: spark.conf.get(key, None) for key in SHUFFLES}
-    for key, value in SHUFFLES.items():
+def shuffles_for(spark: SparkSession, stored: int) -> Iterator[None]:
+    """Cut the shuffles of what is in the block as finely as `stored` bytes of sales need it."""
+    fewest, most = PIECES
+    wanted = {
+        "spark.sql.adaptive.coalescePartitions.initialPartitionNum": str(
+            max(fewest, min(most, stored // STORED_BYTES))
+        ),
+        "spark.sql.adaptive.advisoryPartitionSizeInBytes": "32m",
+    }
+    before = {key: spark.conf.get(key, None) for key in wanted}
+    for key, value in wanted.items():
         spark.conf.set(key, value)
     try:
         yield
@@ -90,7 +97,8 @@ def _demand(ctx: Context, ranges: Ranges) -> dict[str, int]:
     tenants = in_set("tenant", ranges)
     sales = ctx.lake.read(SALES).where(tenants)
     sites, products = (ctx.lake.read(c).where(tenants) for c in (SITES, PRODUCTS))
-    with fine_shuffles(ctx.spark):
+    stored = [p["bytes"] for p in read_partitions(ctx.settings, SALES, Zone.SILVER) if p["tenant"] in ranges]
+    with shuffles_for(ctx.spark, sum(stored)):
         frame = demand_features(sales, sites, products, ranges)
         return _publish(ctx, frame, DEMAND_FEATURES, ranges, _rows_of(ranges))
 
