@@ -149,17 +149,43 @@ def floor(ground: Ground, place: Path) -> float:
     return time.perf_counter() - started
 
 
+_TIMED = """
+import time
+
+import jobs.session
+from jobs.cli import main
+
+real = jobs.session.start
+
+
+def start(settings):
+    begun = time.perf_counter()
+    spark = real(settings)
+    print("SPARK", time.perf_counter() - begun, flush=True)
+    return spark
+
+
+jobs.session.start = start
+main()
+"""
+
+
 def ingest(ground: Ground) -> dict[str, Any]:
     """`uretimiq run ingest`: wall seconds of the process, of Spark's start in it, and its processor time."""
+    # A file and not `-c`: without one pyspark takes the program for its own doctests, and ends it.
+    program = ground.home.path / "timed_ingest.py"
+    program.write_text(_TIMED)
     started = time.perf_counter()
-    program = "import time, jobs.session as s\nreal = s.start\ndef start(settings):\n t = time.perf_counter()\n spark = real(settings)\n"
-    program += " print('SPARK', time.perf_counter() - t, flush=True)\n return spark\ns.start = start\nfrom jobs.cli import main\n"
-    program += "import sys\nsys.argv = ['uretimiq', 'run', 'ingest', '--json']\nmain()\n"
     done = subprocess.run(
-        [sys.executable, "-c", program], env=ground.environ, cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, str(program), "run", "ingest", "--json"],
+        env=ground.environ,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     seconds = time.perf_counter() - started
-    if done.returncode:
+    if done.returncode or "ingest: " not in done.stderr:
         raise SystemExit(f"ingest failed:\n{done.stderr[-3000:]}")
     spark = sum(float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("SPARK"))
     return {"seconds": seconds, "without_spark_start": seconds - spark, "said": done.stderr.splitlines()[-3:]}
