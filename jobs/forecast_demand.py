@@ -133,7 +133,11 @@ def _publish(ctx: Context, frame: DataFrame, rows: Mapping[str, int]) -> None:
     """Replace the night's rows of these tenants, in one commit."""
     if rows:
         of_night = f"night_month = '{ctx.night:%Y-%m}' AND night = DATE'{ctx.night}'"
-        good = frame.where(in_set("tenant", rows)).repartition("tenant")
-        ctx.lake.replace(good, DEMAND_FORECAST, Zone.GOLD, where=f"{in_set('tenant', rows)} AND {of_night}")
+        ctx.lake.replace(
+            frame.where(in_set("tenant", rows)),
+            DEMAND_FORECAST,
+            Zone.GOLD,
+            where=f"{in_set('tenant', rows)} AND {of_night}",
+        )
     for tenant, count in rows.items():
         ctx.done(tenant, count)
