@@ -16,6 +16,7 @@ USUAL = (
     ("ingest.py", "throughput", "--rows", "2000000", "--files", "20"),
     ("ingest.py", "idle", "--known", "100", "2000"),
     ("features.py", "--series", "154", "--days", "1900"),
+    ("night.py", "--series", "154"),
 )
 FULL = (
     ("api.py", "--seconds", "30"),
@@ -23,6 +24,10 @@ FULL = (
     ("ingest.py", "idle", "--known", "100", "20000"),
     ("features.py", "--series", "154", "--days", "1900"),
     ("features.py", "--series", "30000", "--days", "1900", "--memory", "8g"),
+    ("night.py", "--series", "154"),
+    ("night.py", "--series", "1500"),
+    ("night.py", "--series", "15000"),
+    ("night.py", "--tenants", "300", "--series", "41"),
 )
 
 
