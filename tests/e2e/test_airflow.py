@@ -86,7 +86,8 @@ def finished(home, programs_in, tmp_path_factory) -> Finished:
     for tenant, last in ((GOOD, NIGHT), (STALE, NIGHT - timedelta(days=30))):
         local("key", environ_of(home), tenant)
         programs.land(tmp_path_factory.mktemp("erp") / tenant, tenant, last)
-    airflow.set_paused("ingest", paused=False)
+    for dag in ("ingest", "nightly_demand"):  # the home is shared with tests that have new DAGs wait
+        airflow.set_paused(dag, paused=False)
     taken = airflow.trigger("ingest", {})
     assert airflow.follow("ingest", taken, PATIENCE, print) == "success"
     run = airflow.trigger("nightly_demand", {"date": str(NIGHT), "tenants": [GOOD, STALE]})
