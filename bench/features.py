@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -173,22 +173,38 @@ class Peak(threading.Thread):
             self.mib = max(self.mib, held / 2**20)
 
 
-def timed(engine: str, arguments: argparse.Namespace, folder: Path) -> dict[str, float]:
-    command = [sys.executable, str(Path(__file__)), "--engine", engine, "--folder", str(folder)]
-    command += ["--series", str(arguments.series), "--days", str(arguments.days), "--memory", arguments.memory]
+@dataclass(frozen=True)
+class Measured:
+    """How a process ended: its status, what it printed to stdout, wall seconds, peak memory."""
+
+    status: int
+    printed: str
+    wall: float
+    peak_mib: float
+
+
+def measured(command: list[str], **more: Any) -> Measured:
+    """Run `command`; `more` goes to subprocess.Popen."""
     started = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **more)
     peak = Peak(process.pid)
     peak.start()
     printed, _ = process.communicate()
     peak.over.set()
-    if process.returncode:
-        raise SystemExit(f"{engine} failed with status {process.returncode}; its message is above")
-    inside = json.loads(printed.strip().splitlines()[-1])
+    return Measured(process.returncode, printed, time.monotonic() - started, peak.mib)
+
+
+def timed(engine: str, arguments: argparse.Namespace, folder: Path) -> dict[str, float]:
+    command = [sys.executable, str(Path(__file__)), "--engine", engine, "--folder", str(folder)]
+    command += ["--series", str(arguments.series), "--days", str(arguments.days), "--memory", arguments.memory]
+    done = measured(command)
+    if done.status:
+        raise SystemExit(f"{engine} failed with status {done.status}; its message is above")
+    inside = json.loads(done.printed.strip().splitlines()[-1])
     return {
-        "wall": round(time.monotonic() - started, 2),
+        "wall": round(done.wall, 2),
         "without_start": round(inside["without_start"], 2),
-        "peak_mib": round(peak.mib),
+        "peak_mib": round(done.peak_mib),
     }
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import json
 import os
 import platform
@@ -41,6 +42,7 @@ sys.path.insert(0, str(ROOT))  # deploy is no part of the installed packages
 
 from deploy.local import s3, up  # noqa: E402
 from deploy.local.home import Home  # noqa: E402
+from expectations.contract import Contract  # noqa: E402
 from expectations.manifest import DECLARED, Manifest  # noqa: E402
 from expectations.tables import SALES  # noqa: E402
 
@@ -93,34 +95,38 @@ def sales(number: int, rows: int) -> pa.Table:
     return pa.table(values).cast(SALES.landing_schema)
 
 
-def land(ground: Ground, files: int, rows_each: int, folder: Path) -> int:
+def land_object(client: Any, tenant: str, contract: Contract, sequence: int, rows: pa.Table) -> int:
+    """Land one object with its manifest, as a gateway does; returns its bytes."""
+    file = io.BytesIO()
+    pq.write_table(rows, file, compression="zstd")
+    content = file.getvalue()
+    made = Manifest(
+        tenant=tenant,
+        site="plant",
+        contract=contract.name,
+        contract_version=contract.version,
+        gateway="gw",
+        sequence=sequence,
+        sha256=hashlib.sha256(content).hexdigest(),
+        bytes=len(content),
+        rows=rows.num_rows,
+        period_start=None,
+        period_end=None,
+        created_at=AT,
+        source="bench",
+        known_time=DECLARED,
+    )
+    client.put_object(Bucket="landing", Key=made.manifest_key(), Body=made.to_json().encode())
+    client.put_object(Bucket="landing", Key=made.data_key(), Body=content)
+    return len(content)
+
+
+def land(ground: Ground, files: int, rows_each: int) -> int:
     """Land `files` objects with their manifests; returns their bytes."""
     client = ground.key.client(max_pool_connections=8)
 
     def one(number: int) -> int:
-        path = folder / f"{number}.parquet"
-        pq.write_table(sales(number, rows_each), path, compression="zstd")
-        content = path.read_bytes()
-        path.unlink()
-        made = Manifest(
-            tenant=f"tenant-{number % TENANTS:02d}",
-            site="plant",
-            contract="sales",
-            contract_version="1.0.0",
-            gateway="gw",
-            sequence=number + 1,
-            sha256=hashlib.sha256(content).hexdigest(),
-            bytes=len(content),
-            rows=rows_each,
-            period_start=None,
-            period_end=None,
-            created_at=AT,
-            source="bench",
-            known_time=DECLARED,
-        )
-        client.put_object(Bucket="landing", Key=made.manifest_key(), Body=made.to_json().encode())
-        client.put_object(Bucket="landing", Key=made.data_key(), Body=content)
-        return len(content)
+        return land_object(client, f"tenant-{number % TENANTS:02d}", SALES, number + 1, sales(number, rows_each))
 
     with ThreadPoolExecutor(4) as pool:
         return sum(pool.map(one, range(files)))
@@ -194,7 +200,7 @@ def ingest(ground: Ground) -> dict[str, Any]:
 def throughput(options: argparse.Namespace) -> dict[str, Any]:
     rows = options.rows // options.files
     with ground(options.port, options.folder) as at:
-        size = land(at, options.files, rows, at.home.path)
+        size = land(at, options.files, rows)
         floors, ingests = [], []
         for _ in range(options.repeat):
             floors.append(floor(at, at.home.path / "floor"))
@@ -231,7 +237,7 @@ def idle(options: argparse.Namespace) -> dict[str, Any]:
     found: dict[int, dict[str, Any]] = {}
     for known in options.known:
         with ground(options.port, options.folder) as at:
-            land(at, known, 1, at.home.path)
+            land(at, known, 1)
             taken = ingest(at)["seconds"]
             times = [ingest(at)["seconds"] for _ in range(options.repeat)]
             found[known] = {

@@ -15,12 +15,8 @@ for docs/benchmarks.md.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import io
 import json
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -28,16 +24,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # deploy and bench are no part of the installed packages
 
-from bench.features import Peak  # noqa: E402
-from bench.ingest import Ground, ground, machine  # noqa: E402
+from bench.features import measured  # noqa: E402
+from bench.ingest import Ground, ground, land_object, machine  # noqa: E402
 from expectations import settings as settings_module  # noqa: E402
 from expectations.contract import Contract, Zone  # noqa: E402
-from expectations.manifest import DECLARED, Manifest  # noqa: E402
 from expectations.tables import DEMAND_FORECAST, JOB_RUNS, PRODUCTS, SALES, SITES  # noqa: E402
 from jobs.delta_reader import read_rows  # noqa: E402
 
@@ -114,28 +108,8 @@ class Plants:
         self.sequence = 0
 
     def land(self, tenant: str, contract: Contract, rows: pa.Table) -> None:
-        file = io.BytesIO()
-        pq.write_table(rows, file, compression="zstd")
-        content = file.getvalue()
         self.sequence += 1
-        made = Manifest(
-            tenant=tenant,
-            site="plant",
-            contract=contract.name,
-            contract_version=contract.version,
-            gateway="gw",
-            sequence=self.sequence,
-            sha256=hashlib.sha256(content).hexdigest(),
-            bytes=len(content),
-            rows=rows.num_rows,
-            period_start=None,
-            period_end=None,
-            created_at=datetime(2026, 1, 1, tzinfo=UTC),
-            source="bench",
-            known_time=DECLARED,
-        )
-        self.client.put_object(Bucket="landing", Key=made.manifest_key(), Body=made.to_json().encode())
-        self.client.put_object(Bucket="landing", Key=made.data_key(), Body=content)
+        land_object(self.client, tenant, contract, self.sequence, rows)
 
     def land_all(self, days: list[date], master: bool = False) -> None:
         for number, tenant in enumerate(self.tenants):
@@ -146,20 +120,14 @@ class Plants:
     def run(self, *command: str) -> dict[str, Any]:
         """Run `uretimiq run COMMAND`: whole wall seconds, seconds by job, peak memory."""
         begun = datetime.now(UTC)
-        started = time.monotonic()
         line = [str(Path(sys.executable).with_name("uretimiq")), "run", *command]
-        process = subprocess.Popen(line, env=self.at.environ, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        peak = Peak(process.pid)
-        peak.start()
-        said, _ = process.communicate()
-        peak.over.set()
-        if process.returncode:
-            raise SystemExit(f"`uretimiq run {' '.join(command)}` ended with {process.returncode}: {said[-2000:]}")
-        wall = time.monotonic() - started
+        done = measured(line, env=self.at.environ, cwd=ROOT)
+        if done.status:
+            raise SystemExit(f"`uretimiq run {' '.join(command)}` ended with {done.status}: {done.printed[-2000:]}")
         settings = settings_module.load(self.at.environ)
         runs = read_rows(settings, JOB_RUNS, filters=[("started_at", ">=", begun)]).to_pylist()
         steps = {r["job"]: round(r["seconds"], 1) for r in sorted(runs, key=lambda r: r["started_at"])}
-        return {"wall": round(wall, 1), "steps": steps, "peak_mib": round(peak.mib)}
+        return {"wall": round(done.wall, 1), "steps": steps, "peak_mib": round(done.peak_mib)}
 
     def champions(self) -> None:
         """The first tenant's champion becomes the others' as well."""
