@@ -70,6 +70,11 @@ def _literal(value: object) -> str:
     return f"'{text}'"
 
 
+def in_duckdb(sql: str) -> str:
+    """The SQL of rules, which is Spark's, as DuckDB reads it: a backslash as it stands, and another function's name."""
+    return sql.replace("\\\\", "\\").replace("regexp_like(", "regexp_matches(")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """One value rule. `sql` (Spark's) is true for a good row and null-safe: it never evaluates to null."""

@@ -6,10 +6,12 @@ so a batch that was interrupted is worked again and finds what is there already.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from expectations.contract import Contract, Zone
 from expectations.tables import QUARANTINE, TABLES
@@ -17,14 +19,10 @@ from jobs import doors, ledger
 from jobs.context import Context
 from jobs.delta_reader import query, read_rows, read_transaction
 from jobs.errors import JobError
-from jobs.inspection import Inspected, Problem
+from jobs.inspection import Inspected, Problem, gone
 from jobs.landing import Landing
 from jobs.ledger import DONE, DUPLICATE, QUARANTINED, Row
-from jobs.split import good_rows, is_good, landed_rows, quarantine_rows
-from jobs.unreadable import is_of_the_data, without_unreadable
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+from jobs.split import Split, SplitRows
 
 WHOLE = -1  # row_index in quarantine of an object quarantined whole
 NO_CONTRACT = "unknown"
@@ -46,6 +44,13 @@ class Entry:
     @property
     def key(self) -> str:
         return str(self.row["object_key"])
+
+    @property
+    def found(self) -> Inspected:
+        """What was found of an object that is readable."""
+        if self.inspected is None:
+            raise ValueError(f"{self.key} was not there")
+        return self.inspected
 
     @property
     def readable(self) -> bool:
@@ -84,8 +89,10 @@ def work(ctx: Context, landing: Landing, batch: Batch, known: Sequence[Row]) -> 
     _settle(batch, known, whole)
     # Before any row: from this commit on it is settled which objects the batch takes.
     _quarantine_whole(ctx, batch, [e for e in batch.entries if e.problem])
-    for contract in contracts:
-        _write(ctx, landing, contract, batch)
+    with ctx.spark_ahead():  # for the door
+        for contract in contracts:
+            _write(ctx, landing, contract, batch)
+        import expectations.suites  # noqa: F401 - takes as long as Spark's start
     for contract in contracts:
         if any(entry.bronze for entry in batch.of(contract)):
             check_bronze(ctx, contract, batch.number)
@@ -114,7 +121,7 @@ def _settle(batch: Batch, known: Iterable[Row], whole: Iterable[Row]) -> None:
         elif _name(entry.row) in settled:
             entry.problem, entry.settled = settled[_name(entry.row)], True
         elif entry.inspected is None or entry.inspected.sha256 != entry.row["content_hash"]:
-            entry.problem = _gone(entry)
+            entry.problem = gone(entry.key, there=entry.inspected is not None, taken=taken, of=entry.row["rows_landed"])
         elif not taken:
             entry.problem = entry.inspected.problem
         if taken or entry.problem is None:
@@ -131,16 +138,6 @@ def _content(row: Row) -> tuple[str, str, str]:
     return row["tenant"], row["contract"], row["content_hash"]
 
 
-def _gone(entry: Entry) -> Problem:
-    what = "was overwritten in the landing bucket" if entry.inspected else "vanished from the landing bucket"
-    taken = entry.bronze + entry.quarantined
-    part = f" after {taken} of its {entry.row['rows_landed']} rows" if taken else ""
-    return Problem(
-        "object_there",
-        f"{entry.key} {what} before it was ingested{part}: send the file again under a new sequence number",
-    )
-
-
 def _write(ctx: Context, landing: Landing, contract: Contract, batch: Batch) -> None:
     """Good rows of all the contract's objects to bronze, then the bad ones, if any, to quarantine."""
     txn = (ledger.transaction(contract.name), batch.number)
@@ -150,17 +147,16 @@ def _write(ctx: Context, landing: Landing, contract: Contract, batch: Batch) -> 
     _count_bronze(ctx, contract, batch)
     short = [e for e in batch.of(contract) if e.readable and e.remaining]
     if short and not (batch.resumed and _committed(ctx, QUARANTINE, Zone.OPERATIONS, txn)):
-        rows = _rows(ctx, landing, contract, short, batch, originals=True)
-        bad = _not_in_bronze(ctx, rows, contract, batch) if in_bronze else rows.where(f"NOT ({is_good(contract)})")
-        ctx.lake.append(quarantine_rows(bad, contract, moment=batch.moment, run_id=ctx.run_id), QUARANTINE, txn=txn)
+        _append_bad(ctx, landing, contract, batch, txn, in_bronze=in_bronze)
     if short:
         _count_quarantine(ctx, contract, batch)
 
 
 def check_bronze(ctx: Context, contract: Contract, number: int) -> None:
     """The door of bronze, for the rows of one batch. The split let through what passes: a block is a defect in it."""
+    counts = doors.counted(ctx.settings, contract, Zone.BRONZE, "batch = $batch", {"batch": number})
     rows = ctx.lake.read(contract, Zone.BRONZE).where(f"batch = {number}")
-    for tenant, reason in doors.check(ctx, rows, contract, Zone.BRONZE).blocked.items():
+    for tenant, reason in doors.check(ctx, rows, contract, Zone.BRONZE, counts=counts).blocked.items():
         ctx.block(tenant, reason)
 
 
@@ -171,46 +167,55 @@ def _committed(ctx: Context, contract: Contract, zone: Zone, txn: tuple[str, int
 
 def _append_good(ctx: Context, landing: Landing, contract: Contract, batch: Batch, txn: tuple[str, int]) -> None:
     """Append, and leave out objects that turn out to be unreadable only now: one file must not stop the others."""
-    entries = [e for e in batch.of(contract) if e.readable]
+    entries = {e.key: e for e in batch.of(contract) if e.readable}
     if not entries:
         return
-    try:
-        ctx.lake.append(
-            good_rows(_rows(ctx, landing, contract, entries, batch), contract), contract, Zone.BRONZE, txn=txn
-        )
-    except Exception as error:
-        if not is_of_the_data(error):
-            raise
-        ctx.progress(f"{contract.name}: an object of batch {batch.number} cannot be read; looking for it")
-        found = without_unreadable(entries, lambda some: _rows(ctx, landing, contract, some, batch))
-        if not found:
-            raise
-        for entry, problem in found:
-            entry.problem = problem
-        _quarantine_whole(ctx, batch, [entry for entry, _ in found])
-        _append_good(ctx, landing, contract, batch, txn)
+    with _split(ctx, contract, batch) as split:
+        rows = SplitRows(landing, [e.found for e in entries.values()], split.good)
+        try:
+            ctx.lake.append(rows.reader(contract, Zone.BRONZE), contract, Zone.BRONZE, txn=txn)
+            return
+        except Exception:
+            if not rows.problems:
+                raise
+    ctx.progress(f"{contract.name}: {len(rows.problems)} objects of batch {batch.number} cannot be read")
+    for key, problem in rows.problems.items():
+        entries[key].problem = problem
+    _quarantine_whole(ctx, batch, [entries[key] for key in rows.problems])
+    _append_good(ctx, landing, contract, batch, txn)
 
 
-def _rows(
-    ctx: Context,
-    landing: Landing,
-    contract: Contract,
-    entries: Sequence[Entry],
-    batch: Batch,
-    *,
-    originals: bool = False,
-) -> DataFrame:
-    objects = [e.inspected for e in entries if e.inspected]
-    return landed_rows(ctx, landing, contract, objects, batch=batch.number, moment=batch.moment, originals=originals)
+def _append_bad(
+    ctx: Context, landing: Landing, contract: Contract, batch: Batch, txn: tuple[str, int], *, in_bronze: bool
+) -> None:
+    """`in_bronze`: an earlier run brought the good rows there, so whatever is not there is bad."""
+    taken = _taken(ctx, contract, batch) if in_bronze else {}
+    objects = [e.found for e in batch.of(contract) if e.readable and e.remaining]
+    with _split(ctx, contract, batch) as split:
+        rows = SplitRows(landing, objects, lambda body, what: split.bad(body, what, taken.get(what.object.key)))
+        ctx.lake.append(rows.reader(QUARANTINE, QUARANTINE.zone), QUARANTINE, txn=txn)
 
 
-def _not_in_bronze(ctx: Context, rows: DataFrame, contract: Contract, batch: Batch) -> DataFrame:
-    there = ctx.lake.read(contract, Zone.BRONZE).where(f"batch = {batch.number}")
-    return rows.join(
-        there.select("object_key", "content_hash", "row_index"),
-        on=["object_key", "content_hash", "row_index"],
-        how="left_anti",
+@contextmanager
+def _split(ctx: Context, contract: Contract, batch: Batch) -> Iterator[Split]:
+    import duckdb
+
+    with duckdb.connect() as connection:
+        yield Split(connection, contract, batch.number, batch.moment, ctx.run_id)
+
+
+def _taken(ctx: Context, contract: Contract, batch: Batch) -> dict[str, pa.Array]:
+    """Positions of the batch's rows in bronze, by object."""
+    names = read_rows(
+        ctx.settings,
+        contract,
+        Zone.BRONZE,
+        columns=["object_key", "row_index"],
+        filters=[("batch", "=", batch.number)],
     )
+    by_object = names.group_by("object_key").aggregate([("row_index", "list")])
+    keys, positions = by_object["object_key"].to_pylist(), by_object["row_index_list"].combine_chunks()
+    return {key: positions[i].values for i, key in enumerate(keys)}
 
 
 def _count_bronze(ctx: Context, contract: Contract, batch: Batch) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, cached_property
@@ -75,6 +77,14 @@ class Context:
 
         self.progress("starting Spark")
         return session.start(self.settings)
+
+    @contextmanager
+    def spark_ahead(self) -> Iterator[None]:
+        """Start Spark beside what is done without it."""
+        with ThreadPoolExecutor(1) as pool:
+            starting = pool.submit(lambda: self.spark)
+            yield
+            starting.result()
 
     @cached_property
     def lake(self) -> Lake:

@@ -88,7 +88,8 @@ def query(
     from deltalake.exceptions import TableNotFoundError
 
     zone = zone or contract.zone
-    repeated = {"object_key", "content_hash"} & set(contract.schema_in(zone).names)  # one text for thousands of rows
+    texts = {field.name for field in contract.schema_in(zone) if field.type == pa.string()}
+    repeated = texts & {"object_key", "content_hash", *contract.keys}  # one text for thousands of rows
     place = settings.place(contract, zone)
     try:
         table = DeltaTable(place, storage_options=settings.delta_rs_options)

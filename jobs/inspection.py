@@ -1,4 +1,4 @@
-"""One landed object against its manifest and its contract, before any row of it is read by Spark.
+"""One landed object against its manifest and its contract, before any row of it is taken.
 
 What is wrong with an object as a whole is found here; what is wrong with single rows is found by the split.
 """
@@ -30,6 +30,21 @@ class Problem:
 
     rule: str
     message: str
+
+
+def gone(key: str, *, there: bool, taken: int = 0, of: int = 0) -> Problem:
+    """The problem of an object that is not what it was when its batch was planned; `there`: its name still is."""
+    what = "was overwritten in the landing bucket" if there else "vanished from the landing bucket"
+    part = f" after {taken} of its {of} rows" if taken else ""
+    return Problem(
+        "object_there", f"{key} {what} before it was ingested{part}: send the file again under a new sequence number"
+    )
+
+
+def damaged(key: str, error: Exception) -> Problem:
+    """The problem of an object whose pages cannot be read."""
+    why = str(error).splitlines()[0][:150]
+    return Problem("object_readable", f"{key} cannot be read ({why}): mend the gateway, send the file again")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +95,8 @@ def _inspect_or_none(landing: Landing, key: str) -> Inspected | None:
 
 def inspect(landing: Landing, key: str) -> Inspected:
     """The object at `key`, whole. Raises ObjectGone."""
-    with landing.body(key) as body:
+    body = landing.body(key)
+    with body.file:
         parquet, why = _open(body)
         found = Inspected(object=body.object, sha256=body.sha256, rows=parquet.metadata.num_rows if parquet else 0)
         try:
@@ -217,7 +233,7 @@ def _readable(columns: Sequence[Physical], contract: Contract, key: str) -> None
     wrong = [
         f"column {c.name}: expected {told(c.type)}, found {there[c.name].told}"
         for c in contract.landing_columns
-        if c.name in there and (there[c.name].kind is None or there[c.name].converted("x", c.type) is None)
+        if c.name in there and (there[c.name].kind is None or not there[c.name].goes_into(c.type))
     ]
     wrong += [
         f"column {c.name}: a {c.told} cannot be kept, send it as text"
@@ -242,8 +258,8 @@ def _tenant_column(parquet: Any, columns: Sequence[Physical], tenant: str, key: 
         for batch in parquet.iter_batches(columns=["tenant"]):
             others |= {str(v) for v in pc.unique(batch.column(0)).to_pylist() if v is not None and str(v) != tenant}
     except (pa.ArrowException, OSError) as error:
-        why = str(error).splitlines()[0][:150]
-        raise _Refused("object_readable", f"{key} cannot be read ({why}): mend the gateway, send it again") from None
+        problem = damaged(key, error)
+        raise _Refused(problem.rule, problem.message) from None
     if others:
         raise _Refused(
             "tenant_agrees",

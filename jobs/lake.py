@@ -61,17 +61,28 @@ def loose_schema(contract: Contract, zone: Zone) -> pa.Schema:
 
 
 @dataclass(frozen=True)
-class SmallTable:
-    """Writes what is small without Spark: a commit of delta-rs takes milliseconds, one of Spark's seconds."""
+class ArrowTable:
+    """Writes what Arrow holds or streams, without Spark: a commit of delta-rs takes milliseconds, one of Spark's seconds."""
 
     place: str
     options: dict[str, str]
     files: FileSystem
 
-    def append(self, rows: pa.Table) -> None:
-        from deltalake import write_deltalake
+    def append(self, rows: pa.Table | pa.RecordBatchReader, txn: tuple[str, int] | None) -> None:
+        from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
 
-        write_deltalake(self.place, rows, mode="append", storage_options=self.options)
+        if txn:
+            last = DeltaTable(self.place, storage_options=self.options).transaction_version(txn[0])
+            if last is not None and last >= txn[1]:
+                return
+        write_deltalake(
+            self.place,
+            rows,
+            mode="append",
+            storage_options=self.options,
+            writer_properties=WriterProperties(compression="ZSTD"),
+            commit_properties=CommitProperties(app_transactions=[Transaction(*txn)] if txn else None),
+        )
 
     def replace(self, rows: pa.Table, where: str) -> None:
         from deltalake import write_deltalake
@@ -111,8 +122,8 @@ def _one_of(column: str, values: pa.ChunkedArray) -> str:
 class Lake:
     """Reads and writes the tables of the catalogue, at the places that `settings` names.
 
-    What is given as a Spark frame is written by Spark, what is given as an Arrow table by delta-rs: the platform's
-    notes of itself are a few rows each. `start` gives the Spark session; it is asked for only when it is needed.
+    What is given as a Spark frame is written by Spark, what is given as Arrow by delta-rs: the rows that ingest takes,
+    and the platform's notes of itself. `start` gives the Spark session; it is asked for only when it is needed.
     """
 
     start: Callable[[], SparkSession]
@@ -185,15 +196,17 @@ class Lake:
         return self.spark.createDataFrame(self.table(contract, records, zone))
 
     def append(
-        self, rows: Rows, contract: Contract, zone: Zone | None = None, txn: tuple[str, int] | None = None
+        self,
+        rows: Rows | pa.RecordBatchReader,
+        contract: Contract,
+        zone: Zone | None = None,
+        txn: tuple[str, int] | None = None,
     ) -> None:
-        """Add rows. With `txn` (application, number) a repeated write of the same number is skipped by Delta."""
+        """Add rows. With `txn` (application, number) a repeated write of the same number is skipped."""
         zone = zone or contract.zone
-        with self._writing(contract, zone) as small:
-            if isinstance(rows, pa.Table):
-                if txn:
-                    raise ValueError("a numbered transaction is Spark's: give a frame")
-                small.append(rows)
+        with self._writing(contract, zone) as table:
+            if isinstance(rows, pa.Table | pa.RecordBatchReader):
+                table.append(rows, txn)
                 return
             writer = self.conform(rows, contract, zone).write.format("delta").mode("append")
             if txn:
@@ -203,9 +216,9 @@ class Lake:
     def replace(self, rows: Rows, contract: Contract, zone: Zone | None = None, *, where: str) -> None:
         """Put `rows` in the place of those that satisfy the SQL condition `where`, in one commit."""
         zone = zone or contract.zone
-        with self._writing(contract, zone) as small:
+        with self._writing(contract, zone) as table:
             if isinstance(rows, pa.Table):
-                small.replace(rows, where)
+                table.replace(rows, where)
                 return
             frame = self.conform(rows, contract, zone)
             # Else each task writes a file into each partition that it has a row of: with 300 tenants, some 10,000.
@@ -219,23 +232,23 @@ class Lake:
         from delta.tables import DeltaTable
 
         zone = zone or contract.zone
-        with self._writing(contract, zone) as small:
+        with self._writing(contract, zone) as table:
             if isinstance(rows, pa.Table):
-                small.upsert(rows, contract.keys)
+                table.upsert(rows, contract.keys)
                 return
             on = " AND ".join(f"old.{k} <=> new.{k}" for k in contract.keys)
             new = self.conform(rows, contract, zone).alias("new")
-            table = DeltaTable.forPath(self.spark, self.place(contract, zone)).alias("old")
-            table.merge(new, on).whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
+            stored = DeltaTable.forPath(self.spark, self.place(contract, zone)).alias("old")
+            stored.merge(new, on).whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
 
     @contextmanager
-    def _writing(self, contract: Contract, zone: Zone) -> Iterator[SmallTable]:
+    def _writing(self, contract: Contract, zone: Zone) -> Iterator[ArrowTable]:
         """Hold the lease of the table, which is created first where it is missing."""
         with lease(self.settings, f"table-{zone}-{contract.name}", WRITE_WAIT_SECONDS):
             if not self.exists(contract, zone):
                 self._create(contract, zone)
             place = self.settings.place(contract, zone)
-            yield SmallTable(place, self.settings.delta_rs_options, self.settings.arrow_files(place))
+            yield ArrowTable(place, self.settings.delta_rs_options, self.settings.arrow_files(place))
 
     @contextmanager
     def owned(self, contract: Contract, zone: Zone) -> Iterator[DeltaTable]:

@@ -6,8 +6,9 @@ import hashlib
 import html
 import re
 import tempfile
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -64,7 +65,7 @@ class LandedObject(NamedTuple):
 
 @dataclass(frozen=True)
 class Body:
-    """The bytes of an object, to be read once more from `file`, and what they are."""
+    """The bytes of an object, to be read from `file`, and what they are. Who asked for it closes the file."""
 
     object: LandedObject
     file: BinaryIO
@@ -99,10 +100,6 @@ class Landing:
         timeout = urllib3.Timeout(connect=5, read=60)
         self.pages = urllib3.PoolManager(maxsize=THREADS, timeout=timeout, retries=urllib3.Retry(2, backoff_factor=0.2))
 
-    def place(self, key: str) -> str:
-        """URI of an object for Spark."""
-        return f"s3a://{self.bucket}/{key}"
-
     def objects(self, tenants: Sequence[str] = ()) -> list[LandedObject]:
         """All data objects, or those of `tenants`, oldest first. Manifests are not listed."""
         with self._told():
@@ -125,23 +122,38 @@ class Landing:
             except self.s3.exceptions.NoSuchKey:
                 return None
 
-    @contextmanager
-    def body(self, key: str) -> Iterator[Body]:
+    def body(self, key: str) -> Body:
         """The object's bytes, hashed as they come. Raises ObjectGone."""
-        with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as file:
-            digest, size = hashlib.sha256(), 0
-            with self._told():
-                try:
-                    answer = self.s3.get_object(Bucket=self.bucket, Key=key)
-                except self.s3.exceptions.NoSuchKey:
-                    raise ObjectGone(key) from None
-                for chunk in answer["Body"].iter_chunks(CHUNK_BYTES):
-                    digest.update(chunk)
-                    size += len(chunk)
-                    file.write(chunk)
-            file.seek(0)
-            landed = LandedObject(key, answer["ETag"].strip('"'), size, answer["LastModified"].isoformat())
-            yield Body(landed, file, digest.hexdigest())  # type: ignore[arg-type]
+        file, digest, size = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES), hashlib.sha256(), 0  # noqa: SIM115 - given away open
+        with self._told():
+            try:
+                answer = self.s3.get_object(Bucket=self.bucket, Key=key)
+            except self.s3.exceptions.NoSuchKey:
+                raise ObjectGone(key) from None
+            for chunk in answer["Body"].iter_chunks(CHUNK_BYTES):
+                digest.update(chunk)
+                size += len(chunk)
+                file.write(chunk)
+        file.seek(0)
+        landed = LandedObject(key, answer["ETag"].strip('"'), size, answer["LastModified"].isoformat())
+        return Body(landed, file, digest.hexdigest())  # type: ignore[arg-type]
+
+    def bodies(self, keys: Sequence[str]) -> Iterator[Body | None]:
+        """Each object's bytes, in order, some of them fetched ahead; None for one that is gone."""
+        with ThreadPoolExecutor(THREADS) as pool:
+            ahead: deque[Future[Body | None]] = deque()
+            for key in keys:
+                ahead.append(pool.submit(self._body_or_none, key))
+                if len(ahead) > THREADS:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+
+    def _body_or_none(self, key: str) -> Body | None:
+        try:
+            return self.body(key)
+        except ObjectGone:
+            return None
 
     def _list(self, prefix: str, *, folders: bool) -> tuple[list[LandedObject], list[str]]:
         """Objects under `prefix`; with `folders` those directly in it alone, and the prefixes one level down."""

@@ -1,8 +1,9 @@
-"""How a column lies in a Parquet file, how Spark reads it, and into which types of a contract it goes without loss."""
+"""How a column lies in a Parquet file, how it is read, and into which types of a contract it goes without loss."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +12,8 @@ import pyarrow as pa
 
 from expectations.contract import UTC_TIME
 
-NANOSECONDS = ("timestamp_ns", "timestamp_ntz_ns")  # Spark has no such type: it reads the number
 _EXACT_IN_DOUBLE = 15  # decimal digits that a double keeps
+_DIGITS = 38  # of the widest decimal
 _SQL_TYPES = {
     pa.float64(): "double",
     pa.int64(): "bigint",
@@ -20,45 +21,49 @@ _SQL_TYPES = {
     pa.string(): "string",
     pa.bool_(): "boolean",
     pa.date32(): "date",
-    UTC_TIME: "timestamp",
+    UTC_TIME: "timestamptz",
 }
+_ARROW_TYPES = {name: kind for kind, name in _SQL_TYPES.items()} | {
+    "float": pa.float32(),
+    "smallint": pa.int16(),
+    "tinyint": pa.int8(),
+    "binary": pa.binary(),
+    "void": pa.null(),
+    "timestamp": pa.timestamp("us"),
+    "timestamp_ns": pa.timestamp("us"),
+    "timestamptz_ns": UTC_TIME,
+}
+_DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
 _WHOLE = ("tinyint", "smallint", "int", "bigint")
 
 
 @dataclass(frozen=True)
 class Physical:
-    """One column of a Parquet file. `kind` is the Spark type it is read as, one of NANOSECONDS, or None: unreadable."""
+    """One column of a Parquet file. `kind` is its type in DuckDB's words, with `_ns` for nanoseconds; None: unreadable.
+
+    `told` is the type in the words of messages.
+    """
 
     name: str
     kind: str | None
     told: str
 
     @property
-    def read_as(self) -> str:
-        """The Spark type to ask the Parquet reader for."""
+    def arrow(self) -> pa.DataType:
+        """The Arrow type it is read as; times to the microsecond. Raises ValueError for a column that cannot be read."""
         if self.kind is None:
             raise ValueError(f"column {self.name} cannot be read")
-        return "bigint" if self.kind in NANOSECONDS else self.kind
+        if given := _DECIMAL.fullmatch(self.kind):
+            return pa.decimal128(int(given[1]), int(given[2]))
+        return _ARROW_TYPES[self.kind]
 
-    def value(self, column: str) -> str:
-        """SQL of its value, where `column` is what was read."""
-        if self.kind == "timestamp_ns":
-            return f"timestamp_micros({column} DIV 1000)"
-        if self.kind == "timestamp_ntz_ns":
-            return f"CAST(timestamp_micros({column} DIV 1000) AS TIMESTAMP_NTZ)"  # the session's zone is UTC
-        return column
-
-    def converted(self, column: str, wanted: pa.DataType) -> str | None:
-        """SQL of its value as the contract's type; None where that could lose or invent something."""
-        if self.kind == "void":
-            return f"CAST({column} AS {_sql_type(wanted)})"
-        if self.kind in _without_loss(wanted):
-            return f"CAST({self.value(column)} AS {_sql_type(wanted)})"
-        return None
+    def goes_into(self, wanted: pa.DataType) -> bool:
+        """Whether a cast to the contract's type can neither lose nor invent anything."""
+        return self.kind == "void" or self.kind in _without_loss(wanted)
 
 
-def _sql_type(wanted: pa.DataType) -> str:
-    """Not by pyspark's own translation: inspection runs in threads, while Spark is being imported."""
+def sql_type(wanted: pa.DataType) -> str:
+    """A contract's type in DuckDB's words."""
     return _SQL_TYPES[wanted]
 
 
@@ -69,15 +74,15 @@ def _without_loss(wanted: pa.DataType) -> tuple[str, ...]:
         "double": ("float", *_WHOLE, *decimals),
         "bigint": _WHOLE,
         "int": _WHOLE[:3],
-        "timestamp": ("timestamp_ns",),
+        "timestamptz": ("timestamptz_ns",),
     }
-    name = _sql_type(wanted)
+    name = sql_type(wanted)
     return (name, *more.get(name, ()))
 
 
 def told(wanted: pa.DataType) -> str:
     """A contract's type in the words of `Physical.told`."""
-    return "timestamp in UTC" if pa.types.is_timestamp(wanted) else _sql_type(wanted)
+    return "timestamp in UTC" if pa.types.is_timestamp(wanted) else sql_type(wanted)
 
 
 def columns_of(schema: Any) -> tuple[Physical, ...]:
@@ -97,13 +102,13 @@ def _flat(column: Any) -> Physical:
     logical = json.loads(column.logical_type.to_json())
     kind = _LOGICAL[logical["Type"]](column, logical) if logical["Type"] in _LOGICAL else None
     said = logical["Type"] if logical["Type"] != "None" else column.physical_type
-    words = {"timestamp": "timestamp in UTC", "timestamp_ns": "timestamp in UTC, in nanoseconds"}
-    words |= {"timestamp_ntz": "timestamp without time zone", "timestamp_ntz_ns": "timestamp without time zone"}
+    words = {"timestamptz": "timestamp in UTC", "timestamptz_ns": "timestamp in UTC, in nanoseconds"}
+    words |= dict.fromkeys(("timestamp", "timestamp_ns"), "timestamp without time zone")
     return Physical(column.name, kind, words.get(str(kind), "nothing but nulls" if kind == "void" else kind or said))
 
 
 def _timestamp(_: Any, logical: dict[str, Any]) -> str:
-    kind = "timestamp" if logical["isAdjustedToUTC"] else "timestamp_ntz"
+    kind = "timestamptz" if logical["isAdjustedToUTC"] else "timestamp"
     return f"{kind}_ns" if logical["timeUnit"] == "nanoseconds" else kind
 
 
@@ -111,6 +116,11 @@ def _integer(_: Any, logical: dict[str, Any]) -> str:
     wider = {8: "smallint", 16: "int", 32: "bigint", 64: "decimal(20,0)"}
     same = {8: "tinyint", 16: "smallint", 32: "int", 64: "bigint"}
     return (same if logical["isSigned"] else wider)[logical["bitWidth"]]
+
+
+def _decimal(_: Any, logical: dict[str, Any]) -> str | None:
+    wide = logical["precision"] > _DIGITS
+    return None if wide else f"decimal({logical['precision']},{logical['scale']})"
 
 
 _PLAIN = {
@@ -129,7 +139,7 @@ _LOGICAL: dict[str, Callable[[Any, dict[str, Any]], str | None]] = {
     "JSON": lambda *_: "string",
     "Date": lambda *_: "date",
     "Null": lambda *_: "void",
-    "Decimal": lambda _, logical: f"decimal({logical['precision']},{logical['scale']})",
+    "Decimal": _decimal,
     "Int": _integer,
     "Timestamp": _timestamp,
 }

@@ -22,12 +22,19 @@ from jobs.inspection import UNREAD, inspect_all
 from jobs.lake import in_set, spark_schema
 from jobs.landing import Landing
 from jobs.ledger import Row
-from jobs.split import JSON_OPTIONS, RESCUED_OPTIONS, is_good
+from jobs.split import is_good
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 NAME = ["tenant", "object_key", "content_hash", "row_index"]  # names one landed row
+# Times as the split wrote them, to the microsecond; a null stays visible.
+JSON_OPTIONS = {
+    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
+    "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
+    "ignoreNullFields": "false",
+}
+RESCUED_OPTIONS = {**JSON_OPTIONS, "ignoreNullFields": "true"}
 FEW_OBJECTS = 500  # their keys go into a condition that Parquet's dictionaries answer
 
 

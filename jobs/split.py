@@ -1,36 +1,32 @@
-"""Landed objects as Spark frames: conformed to the contract, split into good rows and rows for quarantine."""
+"""One landed object, split by its contract's rules: rows for bronze, and rows for quarantine.
+
+DuckDB answers the rules' SQL over pieces of the object as Arrow reads them, so an object of any size is never whole in
+memory, and what goes wrong goes wrong with one object that is known.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from expectations.contract import Column, Contract, Rule, Severity, Zone
-from jobs.context import Context
-from jobs.inspection import UNREAD, Inspected
-from jobs.landing import Landing
+from expectations.contract import UTC_TIME, Contract, Rule, Severity, Zone, in_duckdb
+from expectations.tables import QUARANTINE
+from jobs.errors import JobError
+from jobs.inspection import UNREAD, Inspected, Problem, damaged, gone
+from jobs.lake import loose_schema
+from jobs.landing import Body, Landing
 from jobs.physical import Physical
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column as SparkColumn
-    from pyspark.sql import DataFrame
+    from duckdb import DuckDBPyConnection
 
 CELL_READABLE = "cell_readable"
-ORIGINAL = "_original"
-PLAIN_KEY = re.compile(r"[A-Za-z0-9._/-]*")
-# Times as they are, to the microsecond; a null stays visible.
-JSON_OPTIONS = {
-    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
-    "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
-    "ignoreNullFields": "false",
-}
-RESCUED_OPTIONS = {**JSON_OPTIONS, "ignoreNullFields": "true"}
-_GLOB = re.compile(r"[*?\[\]{}\\]")
+PIECE_ROWS = 1 << 17
+TEXTS = pa.dictionary(pa.int32(), pa.string())
 
 
 def blocking(contract: Contract) -> tuple[Rule, ...]:
@@ -39,174 +35,206 @@ def blocking(contract: Contract) -> tuple[Rule, ...]:
 
 
 def is_good(contract: Contract) -> str:
-    """SQL: the row passes every blocking rule and the gateway could read all its cells. Never null."""
+    """SQL, Spark's: the row passes every blocking rule and the gateway could read all its cells. Never null."""
     return " AND ".join([*(rule.sql for rule in blocking(contract)), f"{UNREAD} IS NULL"])
 
 
-def landed_rows(
-    ctx: Context,
-    landing: Landing,
-    contract: Contract,
-    objects: Sequence[Inspected],
-    *,
-    batch: int,
-    moment: datetime,
-    originals: bool = False,
-) -> DataFrame:
-    """All rows of `objects` with the columns of bronze and UNREAD; with `originals` also the row as landed, as JSON."""
-    frames = [
-        _group_rows(ctx, landing, contract, group, batch, moment, originals=originals)
-        for group in _groups(objects, exact=originals)
+@dataclass(frozen=True)
+class Split:
+    """How the objects of one contract are split in one batch. Used by one thread at a time."""
+
+    connection: DuckDBPyConnection
+    contract: Contract
+    batch: int
+    moment: datetime
+    run_id: str
+
+    def __post_init__(self) -> None:
+        self.connection.execute("SET TimeZone = 'UTC'")
+
+    def good(self, body: Body, what: Inspected) -> Iterator[pa.RecordBatch]:
+        """The object's rows for bronze, in their order. Raises pa.ArrowException or OSError where it is damaged."""
+        for piece in self._pieces(body, what):
+            rows = piece.select(streamed_schema(self.contract, Zone.BRONZE).names)
+            if what.extra:
+                place = rows.schema.get_field_index("rescued")
+                rescued = self._answer(f"SELECT {_rescued(what)} AS rescued FROM piece", piece)  # noqa: S608 - names are quoted
+                rows = rows.set_column(place, "rescued", rescued["rescued"].dictionary_encode())
+            passed = self._answer(f"SELECT {in_duckdb(is_good(self.contract))} AS good FROM piece", piece)["good"]  # noqa: S608 - rules of the contract
+            yield from rows.filter(passed).to_batches()
+
+    def bad(self, body: Body, what: Inspected, taken: pa.Array | None = None) -> Iterator[pa.RecordBatch]:
+        """The object's rows for quarantine: every failed rule, its reason, the row as landed.
+
+        `taken` are the positions of the rows that bronze holds, where an earlier run has split the object: whatever
+        the rules are now, the others are bad. Raises as `good` does.
+        """
+        schema = streamed_schema(QUARANTINE, QUARANTINE.zone)
+        is_bad = f"NOT ({in_duckdb(is_good(self.contract))})"
+        if taken is not None:
+            self.connection.register("taken", pa.table({"row_index": taken}))
+            is_bad = "row_index NOT IN (SELECT row_index FROM taken)"
+        made = {
+            **{name: name for name in ("tenant", "content_hash", "object_key", "row_index", "gateway", "batch")},
+            "contract": _text(self.contract.name),
+            "rows": "1",
+            **_told(self.contract),
+            "original": _json(what.columns, what),
+            "quarantined_at": "ingested_at",
+            "replayed_at": "NULL",
+            "run_id": _text(self.run_id),
+        }
+        columns = ", ".join(f"{made[name]} AS {name}" for name in schema.names)
+        for piece in self._pieces(body, what):
+            rows = self._answer(f"SELECT {columns} FROM piece WHERE {is_bad}", piece)  # noqa: S608 - as above
+            yield from rows.cast(schema).to_batches()
+
+    def _answer(self, sql: str, piece: pa.Table) -> pa.Table:
+        self.connection.register("piece", piece)
+        return self.connection.sql(sql).to_arrow_table()
+
+    def _pieces(self, body: Body, what: Inspected) -> Iterator[pa.Table]:
+        """The columns of bronze, UNREAD, and those of the file as `_c0`, `_c1`, ...: their names may collide with ours."""
+        import numpy as np
+        import pyarrow.compute as pc
+        import pyarrow.parquet as pq
+
+        file = pq.ParquetFile(body.file, read_dictionary=[c.name for c in what.columns if c.kind == "string"])
+        first = 0
+        for read in file.iter_batches(PIECE_ROWS):
+            read.validate(full=True)  # a text that is no UTF-8 is none to anybody who reads the table
+            rows = read.num_rows
+            given = {c.name: _as_inspected(read.column(c.name), c) for c in what.columns}
+            columns = {
+                **{c.name: _typed(given.get(c.name, pa.nulls(rows)), c.type) for c in self.contract.landing_columns},
+                "tenant": pa.repeat(what.tenant, rows),  # as it is: delta-rs knows no partitions by a dictionary
+                "content_hash": _repeated(what.sha256, rows),
+                "object_key": _repeated(what.object.key, rows),
+                "row_index": pa.array(np.arange(first, first + rows)),
+                "gateway": _repeated(what.name.gateway if what.name else None, rows),
+                "batch": pa.repeat(pa.scalar(self.batch, pa.int64()), rows),
+                "ingested_at": pa.repeat(pa.scalar(self.moment, UTC_TIME), rows),
+                "rescued": _repeated(None, rows),
+                UNREAD: _typed(given.get(UNREAD, pa.nulls(rows)), pa.string()),
+                **{f"_c{i}": array for i, array in enumerate(given.values())},
+            }
+            if time := self.contract.event_time:
+                columns["year"] = pc.year(columns[time]).cast(pa.int32())
+            yield pa.table(columns)
+            first += rows
+
+
+class SplitRows:
+    """Rows of several objects as `split` gives them, one object after the other, and the `problems` that were met.
+
+    From the first object that cannot be read no row is given any more, and the end is an error: nothing of it is to be
+    committed.
+    """
+
+    def __init__(
+        self,
+        landing: Landing,
+        objects: Sequence[Inspected],
+        split: Callable[[Body, Inspected], Iterator[pa.RecordBatch]],
+    ) -> None:
+        self.landing, self.objects, self.split = landing, objects, split
+        self.problems: dict[str, Problem] = {}
+
+    def reader(self, contract: Contract, zone: Zone) -> pa.RecordBatchReader:
+        return pa.RecordBatchReader.from_batches(streamed_schema(contract, zone), self._batches())
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        bodies = self.landing.bodies([o.object.key for o in self.objects])
+        for what, body in zip(self.objects, bodies, strict=True):
+            key = what.object.key
+            if body is None or body.sha256 != what.sha256:
+                self.problems[key] = gone(key, there=body is not None)
+                continue
+            with body.file:
+                try:
+                    for rows in self.split(body, what):
+                        if not self.problems:
+                            yield rows
+                except (pa.ArrowException, OSError) as error:
+                    self.problems[key] = damaged(key, error)
+        if self.problems:
+            raise JobError("; ".join(problem.message for problem in self.problems.values()))
+
+
+def streamed_schema(contract: Contract, zone: Zone) -> pa.Schema:
+    """The schema of `contract` in `zone` with texts as dictionaries: one object's name stands in millions of rows."""
+    whole = contract.partitions_in(zone)
+    stored = loose_schema(contract, zone)
+    return pa.schema([f if f.name in whole or f.type != pa.string() else f.with_type(TEXTS) for f in stored])
+
+
+def _as_inspected(column: pa.Array, physical: Physical) -> pa.Array:
+    """The column typed as Parquet notes it and not as pyarrow does."""
+    if pa.types.is_dictionary(column.type) and column.type.value_type == physical.arrow:
+        return column
+    return column.cast(physical.arrow, safe=False)
+
+
+def _typed(column: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """The column as the contract has it, which inspection has found possible."""
+    if wanted == pa.string():
+        return column if pa.types.is_dictionary(column.type) else column.cast(wanted).dictionary_encode()
+    return column.cast(wanted, safe=False)
+
+
+def _repeated(text: str | None, rows: int) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), rows), pa.array([text], pa.string()))
+
+
+def _text(value: str) -> str:
+    """`value` as a literal of DuckDB."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _json(columns: Iterable[Physical], what: Inspected) -> str:
+    """SQL of columns of the file as one JSON object, a null visible."""
+    place = {c.name: f"_c{i}" for i, c in enumerate(what.columns)}
+    return f"json_object({', '.join(f'{_text(c.name)}, {_value(c, place[c.name])}' for c in columns)})"
+
+
+def _rescued(what: Inspected) -> str:
+    """SQL of the columns that the contract does not know as one JSON object without nulls; null where nothing is left."""
+    place = {c.name: f"_c{i}" for i, c in enumerate(what.columns)}
+    # Not by json_merge_patch, which drops nulls and the last digits of decimals.
+    given = ", ".join(
+        f"CASE WHEN {place[c.name]} IS NOT NULL THEN to_json({_text(c.name)}) || ':' || to_json({_value(c, place[c.name])}) END"
+        for c in what.extra
+    )
+    return f"nullif('{{' || concat_ws(',', {given}) || '}}', '{{}}')"
+
+
+def _value(physical: Physical, column: str) -> str:
+    """SQL of one value as JSON takes it: times to the microsecond, numbers to the last digit."""
+    match physical.arrow:
+        case kind if pa.types.is_floating(kind):
+            # As text: JSON knows no other numbers, and a float is longer as a double.
+            odd = f"CASE WHEN isnan({column}) THEN 'NaN' WHEN {column} > 0 THEN 'Infinity' ELSE '-Infinity' END"
+            return f"CASE WHEN isfinite({column}) THEN CAST(CAST({column} AS VARCHAR) AS JSON) WHEN {column} IS NOT NULL THEN to_json({odd}) END"
+        case kind if pa.types.is_timestamp(kind):
+            return f"strftime({column}, '%Y-%m-%dT%H:%M:%S.%f{'Z' if kind.tz else ''}')"
+        case kind if pa.types.is_binary(kind):
+            return f"base64({column})"
+    return column
+
+
+def _told(contract: Contract) -> dict[str, str]:
+    """SQL of the names of the rules that a row failed, and of their reasons in one line."""
+    cell = "cell.key || ' ''' || cell.value || ''''"
+    unread = f"TRY_CAST(TRY_CAST({UNREAD} AS JSON) AS MAP(VARCHAR, VARCHAR))"
+    cells = f"coalesce(array_to_string(list_transform(map_entries({unread}), lambda cell: {cell}), ', '), {UNREAD})"
+    why = f"'The gateway could not read ' || {cells} || ': mend the map or the source.'"
+    failed = [(f"{UNREAD} IS NOT NULL", CELL_READABLE, why)]
+    failed += [
+        (f"NOT {in_duckdb(r.sql)}", r.name, _text(f"{', '.join(r.columns)}: {r.reason}")) for r in blocking(contract)
     ]
-    return reduce(lambda a, b: a.unionByName(b), frames)
-
-
-def good_rows(rows: DataFrame, contract: Contract) -> DataFrame:
-    """The rows of `landed_rows` that go to bronze."""
-    return rows.where(is_good(contract)).drop(UNREAD)
-
-
-def quarantine_rows(bad: DataFrame, contract: Contract, *, moment: datetime, run_id: str) -> DataFrame:
-    """Bad rows of `landed_rows` with originals as rows of the table `quarantine`: every failed rule and its reason."""
-    from pyspark.sql import functions as F
-
-    rules = blocking(contract)
-    failed = [F.expr(f"NOT {r.sql}") for r in rules]
-    unread = F.from_json(UNREAD, "map<string,string>")
-    cells = F.concat_ws(
-        ", ", F.transform(F.map_entries(unread), lambda e: F.concat(e["key"], F.lit(" '"), e["value"], F.lit("'")))
-    )
-    told = F.concat(
-        F.lit("The gateway could not read "), F.coalesce(cells, F.col(UNREAD)), F.lit(": mend the map or the source.")
-    )
-    is_unread = F.col(UNREAD).isNotNull()
-    names = [
-        F.when(is_unread, F.lit(CELL_READABLE)),
-        *(F.when(f, F.lit(r.name)) for f, r in zip(failed, rules, strict=True)),
-    ]
-    reasons = [F.when(is_unread, told), *(F.when(f, F.lit(_told(r))) for f, r in zip(failed, rules, strict=True))]
-    return bad.select(
-        "tenant",
-        F.lit(contract.name).alias("contract"),
-        "content_hash",
-        "object_key",
-        "row_index",
-        F.lit(1).cast("bigint").alias("rows"),
-        F.filter(F.array(*names), lambda name: name.isNotNull()).alias("rules"),
-        F.concat_ws(" ", *reasons).alias("reason"),
-        F.col(ORIGINAL).alias("original"),
-        "gateway",
-        "batch",
-        F.lit(moment).alias("quarantined_at"),
-        F.lit(None).cast("timestamp").alias("replayed_at"),
-        F.lit(run_id).alias("run_id"),
-    )
-
-
-def _told(rule: Rule) -> str:
-    return f"{', '.join(rule.columns)}: {rule.reason}"
-
-
-def _groups(objects: Sequence[Inspected], *, exact: bool) -> list[list[Inspected]]:
-    """Objects that one read can take. Not `exact`: a column that only some have is null in the others."""
-    # Spark reads all files once more for each path that looks like a pattern, so such an object is read alone.
-    odd = [[o] for o in objects if _GLOB.search(o.object.key)]
-    groups: list[tuple[dict[str, Physical], list[Inspected]]] = []
-    for inspected in (o for o in objects if not _GLOB.search(o.object.key)):
-        columns = {c.name.lower(): c for c in inspected.columns}
-        for there, members in groups:
-            if columns == there if exact else all(there.get(name, c) == c for name, c in columns.items()):
-                there.update(columns)
-                members.append(inspected)
-                break
-        else:
-            groups.append((columns, [inspected]))
-    return odd + [members for _, members in groups]
-
-
-def _group_rows(
-    ctx: Context,
-    landing: Landing,
-    contract: Contract,
-    objects: Sequence[Inspected],
-    batch: int,
-    moment: datetime,
-    *,
-    originals: bool,
-) -> DataFrame:
-    from pyspark.sql import functions as F
-
-    columns = list({c.name: c for o in objects for c in o.columns}.values())
-    read_as = {c.name: f"_c{i}" for i, c in enumerate(columns)}
-    raw = _read(ctx, [landing.place(o.object.key) for o in objects], columns)
-    rows = raw.join(F.broadcast(_origins(ctx, landing, objects)), on="_path", how="inner")
-    extra = [c for c in columns if c.name in {e.name for o in objects for e in o.extra}]
-    made: dict[str, SparkColumn] = {
-        "batch": F.lit(batch).cast("bigint"),
-        "ingested_at": F.lit(moment),
-        "rescued": _json(extra, read_as, only_given=True),
+    names = ", ".join(f"CASE WHEN {bad} THEN {_text(name)} END" for bad, name, _ in failed)
+    reasons = ", ".join(f"CASE WHEN {bad} THEN {reason} END" for bad, _, reason in failed)
+    return {
+        "rules": f"list_filter([{names}], lambda name: name IS NOT NULL)",
+        "reason": f"concat_ws(' ', {reasons})",
     }
-    for column in contract.landing_columns:
-        made[column.name] = _contract_column(column, columns, read_as)
-    if contract.event_time:
-        made["year"] = F.year(made[contract.event_time])
-    made[UNREAD] = F.col(read_as[UNREAD]) if UNREAD in read_as else F.lit(None).cast("string")
-    if originals:
-        made[ORIGINAL] = _json(columns, read_as, only_given=False)
-    order = [*contract.schema_in(Zone.BRONZE).names, UNREAD, *([ORIGINAL] if originals else [])]
-    return rows.select(*(made[n].alias(n) if n in made else F.col(f"_{n}").alias(n) for n in order))
-
-
-def _read(ctx: Context, places: Sequence[str], columns: Sequence[Physical]) -> DataFrame:
-    """The columns as `_c0`, `_c1`, ... (their names may collide with ours), `_path` and `_row_index`."""
-    from pyspark.sql import functions as F
-    from pyspark.sql.types import StructField, StructType, _parse_datatype_string
-
-    reader = ctx.spark.read.option("__globPaths__", "false")  # first: to parse a type takes a session
-    schema = StructType([StructField(c.name, _parse_datatype_string(c.read_as)) for c in columns])
-    named = [F.col("`" + c.name.replace("`", "``") + "`").alias(f"_c{i}") for i, c in enumerate(columns)]
-    place = [F.col("_metadata.file_path").alias("_path"), F.col("_metadata.row_index").alias("_row_index")]
-    return reader.schema(schema).parquet(*places).select(*named, *place)
-
-
-def _origins(ctx: Context, landing: Landing, objects: Sequence[Inspected]) -> DataFrame:
-    """Path as Spark tells it, and the lineage of every row of that object."""
-    records = {
-        "_path": [_path(ctx, landing.place(o.object.key)) for o in objects],
-        "_tenant": [o.tenant for o in objects],
-        "_content_hash": [o.sha256 for o in objects],
-        "_object_key": [o.object.key for o in objects],
-        "_gateway": [o.name.gateway if o.name else None for o in objects],
-    }
-    return ctx.spark.createDataFrame(pa.table({n: pa.array(v, pa.string()) for n, v in records.items()}))
-
-
-def _path(ctx: Context, place: str) -> str:
-    """`_metadata.file_path` of a file: encoded as Java encodes a URI, which only Java knows for odd names."""
-    if PLAIN_KEY.fullmatch(place.removeprefix("s3a://")):
-        return place
-    java: Any = ctx.spark._jvm  # noqa: SLF001 - pyspark has no public way to it
-    return str(java.org.apache.spark.paths.SparkPath.fromPathString(place).urlEncoded())
-
-
-def _contract_column(column: Column, columns: Sequence[Physical], read_as: dict[str, str]) -> SparkColumn:
-    from pyspark.sql import functions as F
-    from pyspark.sql.pandas.types import from_arrow_type
-
-    for physical in columns:
-        if physical.name == column.name:
-            return F.expr(str(physical.converted(read_as[column.name], column.type)))
-    return F.lit(None).cast(from_arrow_type(column.type))
-
-
-def _json(columns: Sequence[Physical], read_as: dict[str, str], *, only_given: bool) -> SparkColumn:
-    """The columns as one JSON object; with `only_given` without nulls, and null where nothing is left."""
-    from pyspark.sql import functions as F
-
-    if not columns:
-        return F.lit(None).cast("string")
-    values = [F.expr(c.value(read_as[c.name])).alias(c.name) for c in columns]
-    if not only_given:
-        return F.to_json(F.struct(*values), JSON_OPTIONS)
-    given = F.coalesce(*(F.when(F.col(read_as[c.name]).isNotNull(), F.lit(True)) for c in columns))
-    return F.when(given, F.to_json(F.struct(*values), RESCUED_OPTIONS))

@@ -16,7 +16,19 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from expectations.contract import KEYS_UNIQUE, AtMost, Between, Column, Contract, Matches, NotNull, OneOf, Rule, Zone
+from expectations.contract import (
+    KEYS_UNIQUE,
+    AtMost,
+    Between,
+    Column,
+    Contract,
+    Matches,
+    NotNull,
+    OneOf,
+    Rule,
+    Zone,
+    in_duckdb,
+)
 from expectations.tables import CALENDAR_FEATURES, DEMAND_FEATURES, DEMAND_FORECAST, TABLES
 
 TEXTS = (
@@ -81,10 +93,8 @@ def by_spark(frame: Any, rules: tuple[Rule, ...]) -> dict[str, int]:
 
 def by_duckdb(table: pa.Table, rules: tuple[Rule, ...]) -> dict[str, int]:
     with duckdb.connect() as con:
-        con.execute("CREATE MACRO regexp_like(text, pattern) AS regexp_matches(text, pattern)")
         con.register("rows_given", table)
-        # DuckDB takes a backslash as it stands, Spark as the begin of an escape.
-        wanted = ", ".join("count(*) FILTER (NOT " + rule.sql.replace("\\\\", "\\") + ")" for rule in rules)
+        wanted = ", ".join("count(*) FILTER (NOT " + in_duckdb(rule.sql) + ")" for rule in rules)
         counts = con.execute(f"SELECT {wanted} FROM rows_given").fetchall()[0]
     return {rule.name: count for rule, count in zip(rules, counts, strict=True)}
 
