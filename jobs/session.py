@@ -80,7 +80,8 @@ def start(settings: Settings) -> SparkSession:
     log4j = Path(__file__).with_name("log4j2.properties")
     # A job's progress and its one-line error are the console; Spark's log is for the file.
     # Java's own warnings go to stdout unless told otherwise, into the midst of a command's --json.
-    java = f"-Xlog:disable -Xlog:all=warning:stderr -Dlog4j2.configurationFile=file:{log4j} -Duretimiq.log={scratch / 'spark.log'} -Duser.timezone=UTC"
+    # A feature row is one method of over 8,000 bytecodes, which Java would never compile.
+    java = f"-XX:-DontCompileHugeMethods -Xlog:disable -Xlog:all=warning:stderr -Dlog4j2.configurationFile=file:{log4j} -Duretimiq.log={scratch / 'spark.log'} -Duser.timezone=UTC"
     spark = builder.config("spark.driver.extraJavaOptions", java).getOrCreate()
     spark.sparkContext.setLogLevel("WARN")
     return spark
