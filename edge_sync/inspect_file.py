@@ -15,8 +15,7 @@ _SUFFIXES = {
     ".csv": "csv",
     ".txt": "csv",
     ".tsv": "csv",
-    ".xlsx": "excel",
-    ".xlsm": "excel",
+    **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "excel"),
     ".parquet": "parquet",
     ".pq": "parquet",
 }
@@ -45,8 +44,6 @@ def format_of(path: Path, source: Source) -> str:
     """csv, excel or parquet. Raises SourceError for an ending that says nothing."""
     if source.format:
         return source.format
-    if path.suffix.lower() == ".xls":
-        raise SourceError(f"{path}: is an old .xls workbook; save it as .xlsx")
     try:
         return _SUFFIXES[path.suffix.lower()]
     except KeyError:

@@ -1,8 +1,7 @@
-"""Reads a sheet of an .xlsx workbook in pieces; every cell becomes text in the map's own notation."""
+"""Reads a sheet of a workbook (.xlsx, .xlsm, .xlsb, .xls, .ods); every cell becomes text in the map's own notation."""
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -21,39 +20,35 @@ _ROWS = 20_000
 
 def read_excel(path: Path, source: Source, decimal: str) -> Iterator[Chunk]:
     """The pieces of the sheet. Raises SourceError for what is no workbook and for a missing sheet."""
-    from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
+    from python_calamine import CalamineError, CalamineWorkbook, PasswordError
 
     try:
-        book = load_workbook(path, read_only=True, data_only=True)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError):
+        with CalamineWorkbook.from_path(path) as book:
+            yield from _chunks(_sheet(book, path, source), path, source, decimal)
+    except PasswordError:
+        raise SourceError(f"{path}: has a password; save it without one") from None
+    except (CalamineError, OSError) as error:
         raise SourceError(
-            f"{path}: is no .xlsx workbook that can be opened; save it as .xlsx without a password"
+            f"{path}: is no workbook that can be opened ({str(error)[:80]}); open it in a spreadsheet and save it as .xlsx"
         ) from None
-    try:
-        sheet = _sheet(book, path, source)
-        sheet.reset_dimensions()  # some programs write a wrong size, and rows would be missed
-        yield from _chunks(sheet, path, source, decimal)
-    finally:
-        book.close()
 
 
 def _sheet(book: Any, path: Path, source: Source) -> Any:
-    names = book.sheetnames
+    names = book.sheet_names
     if source.sheet is None:
-        return book[names[0]]
+        return book.get_sheet_by_index(0)
     if isinstance(source.sheet, int):
         if source.sheet > len(names):
             raise SourceError(f"{path}: no sheet number {source.sheet}; it has {len(names)}: {', '.join(names)}")
-        return book[names[source.sheet - 1]]
+        return book.get_sheet_by_index(source.sheet - 1)
     if source.sheet not in names:
         raise SourceError(f"{path}: no sheet {source.sheet!r}{suggest(source.sheet, names)}")
-    return book[source.sheet]
+    return book.get_sheet_by_name(source.sheet)
 
 
 def _chunks(sheet: Any, path: Path, source: Source, decimal: str) -> Iterator[Chunk]:
     rows: Iterator[tuple[int, tuple[str, ...]]] = enumerate(
-        (tuple(render(v, decimal) for v in row) for row in sheet.iter_rows(values_only=True)), 1
+        (tuple(render(v, decimal) for v in row) for row in sheet.iter_rows()), 1
     )
     names = _names(rows, path, source)
     rows = islice(rows, source.skip_rows, None)
