@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 
 import pyarrow as pa
@@ -18,61 +17,12 @@ from expectations.tables import QUARANTINE, TABLES
 from jobs import doors, ledger
 from jobs.context import Context
 from jobs.delta_reader import query, read_rows, read_transaction
+from jobs.entries import NO_CONTRACT, WHOLE, Batch, Entry, name_of, settle, succeed
 from jobs.errors import JobError
-from jobs.inspection import Inspected, Problem, gone
-from jobs.landing import Landing
+from jobs.inspection import Inspected, Problem
+from jobs.landing import Body, Landing
 from jobs.ledger import DONE, DUPLICATE, QUARANTINED, Row
 from jobs.split import Split, SplitRows
-
-WHOLE = -1  # row_index in quarantine of an object quarantined whole
-NO_CONTRACT = "unknown"
-
-
-@dataclass
-class Entry:
-    """One object of the batch: its planned row, what it is now, and what was found of it."""
-
-    row: Row
-    inspected: Inspected | None  # None: gone from the landing bucket
-    problem: Problem | None = None
-    duplicate_of: str | None = None
-    settled: bool = False  # an earlier run of the batch has put it in quarantine whole
-    bronze: int = 0
-    rescued: int = 0
-    quarantined: int = 0
-
-    @property
-    def key(self) -> str:
-        return str(self.row["object_key"])
-
-    @property
-    def found(self) -> Inspected:
-        """What was found of an object that is readable."""
-        if self.inspected is None:
-            raise ValueError(f"{self.key} was not there")
-        return self.inspected
-
-    @property
-    def readable(self) -> bool:
-        return self.problem is None and self.duplicate_of is None
-
-    @property
-    def remaining(self) -> int:
-        """Rows landed that are neither in bronze nor in quarantine."""
-        return int(self.row["rows_landed"]) - self.bronze - self.quarantined
-
-
-@dataclass(frozen=True)
-class Batch:
-    """A planned batch. `resumed`: something of it may have been written before."""
-
-    number: int
-    entries: Sequence[Entry]
-    moment: datetime
-    resumed: bool = False
-
-    def of(self, contract: Contract) -> list[Entry]:
-        return [e for e in self.entries if e.row["contract"] == contract.name]
 
 
 def work(ctx: Context, landing: Landing, batch: Batch, known: Sequence[Row]) -> list[Row]:
@@ -86,7 +36,7 @@ def work(ctx: Context, landing: Landing, batch: Batch, known: Sequence[Row]) -> 
         for contract in contracts:
             _count_bronze(ctx, contract, batch)
             _count_quarantine(ctx, contract, batch)
-    _settle(batch, known, whole)
+    settle(batch, known, whole)
     # Before any row: from this commit on it is settled which objects the batch takes.
     _quarantine_whole(ctx, batch, [e for e in batch.entries if e.problem])
     with ctx.spark_ahead():  # for the door
@@ -106,36 +56,6 @@ def _open_whole(ctx: Context) -> list[Row]:
     """The open rows of objects that are in quarantine whole."""
     rows = read_rows(ctx.settings, QUARANTINE, filters=[("row_index", "=", WHOLE)]).to_pylist()
     return [row for row in rows if row["replayed_at"] is None]
-
-
-def _settle(batch: Batch, known: Iterable[Row], whole: Iterable[Row]) -> None:
-    """Find each object's problem, or the object whose bytes it repeats."""
-    settled = {_name(row): Problem(row["rules"][0], row["reason"]) for row in whole if row["batch"] == batch.number}
-    first = {
-        _content(row): row["object_key"] for row in known if row["status"] == DONE and row["batch"] != batch.number
-    }
-    for entry in sorted(batch.entries, key=lambda e: (e.bronze == 0, e.row["landed_at"], e.key)):
-        taken = entry.bronze + entry.quarantined
-        if taken and not entry.remaining:
-            entry.problem = None
-        elif _name(entry.row) in settled:
-            entry.problem, entry.settled = settled[_name(entry.row)], True
-        elif entry.inspected is None or entry.inspected.sha256 != entry.row["content_hash"]:
-            entry.problem = gone(entry.key, there=entry.inspected is not None, taken=taken, of=entry.row["rows_landed"])
-        elif not taken:
-            entry.problem = entry.inspected.problem
-        if taken or entry.problem is None:
-            earlier = first.setdefault(_content(entry.row), entry.key)
-            entry.duplicate_of = earlier if earlier != entry.key and not taken else None
-
-
-def _name(row: Row) -> tuple[str, str]:
-    return row["object_key"], row["content_hash"]
-
-
-def _content(row: Row) -> tuple[str, str, str]:
-    """The same bytes count twice for two tenants, or two contracts."""
-    return row["tenant"], row["contract"], row["content_hash"]
 
 
 def _write(ctx: Context, landing: Landing, contract: Contract, batch: Batch) -> None:
@@ -166,34 +86,50 @@ def _committed(ctx: Context, contract: Contract, zone: Zone, txn: tuple[str, int
 
 
 def _append_good(ctx: Context, landing: Landing, contract: Contract, batch: Batch, txn: tuple[str, int]) -> None:
-    """Append, and leave out objects that turn out to be unreadable only now: one file must not stop the others."""
-    entries = {e.key: e for e in batch.of(contract) if e.readable}
-    if not entries:
-        return
+    """The rows for bronze of every readable object."""
     with _split(ctx, contract, batch) as split:
-        rows = SplitRows(landing, [e.found for e in entries.values()], split.good)
-        try:
-            ctx.lake.append(rows.reader(contract, Zone.BRONZE), contract, Zone.BRONZE, txn=txn)
-            return
-        except Exception:
-            if not rows.problems:
-                raise
-    ctx.progress(f"{contract.name}: {len(rows.problems)} objects of batch {batch.number} cannot be read")
-    for key, problem in rows.problems.items():
-        entries[key].problem = problem
-    _quarantine_whole(ctx, batch, [entries[key] for key in rows.problems])
-    _append_good(ctx, landing, contract, batch, txn)
+        while entries := [e for e in batch.of(contract) if e.readable]:
+            rows = SplitRows(landing, [e.found for e in entries], split.good)
+            if _append(ctx, batch, rows, contract, Zone.BRONZE, txn):
+                return
 
 
 def _append_bad(
     ctx: Context, landing: Landing, contract: Contract, batch: Batch, txn: tuple[str, int], *, in_bronze: bool
 ) -> None:
-    """`in_bronze`: an earlier run brought the good rows there, so whatever is not there is bad."""
-    taken = _taken(ctx, contract, batch) if in_bronze else {}
-    objects = [e.found for e in batch.of(contract) if e.readable and e.remaining]
+    """The other rows. `in_bronze`: an earlier run brought the good ones there, so whatever is not there is bad."""
     with _split(ctx, contract, batch) as split:
-        rows = SplitRows(landing, objects, lambda body, what: split.bad(body, what, taken.get(what.object.key)))
-        ctx.lake.append(rows.reader(QUARANTINE, QUARANTINE.zone), QUARANTINE, txn=txn)
+        while entries := {e.key: e for e in batch.of(contract) if e.readable and e.remaining}:
+            taken = _taken(ctx, contract, batch, list(entries)) if in_bronze else {}
+
+            def bad(body: Body, what: Inspected, taken: dict[str, pa.Array] = taken) -> Iterator[pa.RecordBatch]:
+                return split.bad(body, what, taken.get(what.object.key))
+
+            rows = SplitRows(landing, [e.found for e in entries.values()], bad)
+            if _append(ctx, batch, rows, QUARANTINE, QUARANTINE.zone, txn):
+                return
+
+
+def _append(ctx: Context, batch: Batch, rows: SplitRows, contract: Contract, zone: Zone, txn: tuple[str, int]) -> bool:
+    """Whether the rows were appended. If not, an object could only now be seen to be unreadable, and is left out: it
+    goes to quarantine with its remaining rows, and must not stop the others.
+    """
+    try:
+        ctx.lake.append(rows.reader(contract, zone), contract, zone, txn=txn)
+    except Exception:
+        if rows.error:  # the writer tells it in its own words, and not in a line
+            raise rows.error from None
+        if not rows.problems:
+            raise
+    else:
+        return True
+    refused = [e for e in batch.entries if e.key in rows.problems]
+    ctx.progress(f"batch {batch.number}: {len(refused)} objects cannot be read")
+    for entry in refused:
+        entry.problem = rows.problems[entry.key]
+    _quarantine_whole(ctx, batch, refused)
+    succeed(batch, rows.problems)
+    return False
 
 
 @contextmanager
@@ -204,18 +140,13 @@ def _split(ctx: Context, contract: Contract, batch: Batch) -> Iterator[Split]:
         yield Split(connection, contract, batch.number, batch.moment, ctx.run_id)
 
 
-def _taken(ctx: Context, contract: Contract, batch: Batch) -> dict[str, pa.Array]:
-    """Positions of the batch's rows in bronze, by object."""
-    names = read_rows(
-        ctx.settings,
-        contract,
-        Zone.BRONZE,
-        columns=["object_key", "row_index"],
-        filters=[("batch", "=", batch.number)],
-    )
-    by_object = names.group_by("object_key").aggregate([("row_index", "list")])
-    keys, positions = by_object["object_key"].to_pylist(), by_object["row_index_list"].combine_chunks()
-    return {key: positions[i].values for i, key in enumerate(keys)}
+def _taken(ctx: Context, contract: Contract, batch: Batch, keys: list[str]) -> dict[str, pa.Array]:
+    """Positions in bronze of the batch's rows of each of the objects `keys`."""
+    where = [("batch", "=", batch.number), ("object_key", "in", keys)]
+    names = read_rows(ctx.settings, contract, Zone.BRONZE, columns=["object_key", "row_index"], filters=where)
+    by_object = names.group_by("object_key").aggregate([("row_index", "list")]).to_pydict()
+    there = dict(zip(by_object["object_key"], by_object["row_index_list"], strict=True))
+    return {key: pa.array(there.get(key, []), pa.int64()) for key in keys}
 
 
 def _count_bronze(ctx: Context, contract: Contract, batch: Batch) -> None:
@@ -264,9 +195,9 @@ def _whole_row(entry: Entry, problem: Problem, batch: Batch, run_id: str) -> Row
 
 def _close_replayed(ctx: Context, batch: Batch, whole: Iterable[Row]) -> None:
     """Close the open row of each object that was quarantined whole in an earlier batch and is taken now."""
-    taken = {_name(e.row) for e in batch.entries if not e.problem}
+    taken = {name_of(e.row) for e in batch.entries if not e.problem}
     closed = [
-        {**row, "replayed_at": batch.moment} for row in whole if row["batch"] < batch.number and _name(row) in taken
+        {**row, "replayed_at": batch.moment} for row in whole if row["batch"] < batch.number and name_of(row) in taken
     ]
     if closed:
         ctx.lake.upsert(ctx.lake.table(QUARANTINE, closed), QUARANTINE)

@@ -12,8 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
 from jobs import ledger
-from jobs.batch import Batch, Entry, work
+from jobs.batch import work
 from jobs.context import Context
+from jobs.entries import Batch, Entry
 from jobs.inspection import Inspected, inspect_all
 from jobs.landing import LandedObject, Landing
 from jobs.ledger import Row

@@ -41,9 +41,20 @@ def gone(key: str, *, there: bool, taken: int = 0, of: int = 0) -> Problem:
     )
 
 
+def is_damage(error: Exception) -> bool:
+    """Whether an error tells of what an object holds, and not of our memory, disk or server."""
+    import duckdb
+
+    if isinstance(error, MemoryError):  # Arrow's is an ArrowException too
+        return False
+    if isinstance(error, OSError):  # Arrow's have no number, the system's have
+        return error.errno is None
+    return isinstance(error, pa.ArrowException | ValueError | duckdb.DataError | duckdb.InvalidInputException)
+
+
 def damaged(key: str, error: Exception) -> Problem:
     """The problem of an object whose pages cannot be read."""
-    why = str(error).splitlines()[0][:150]
+    why = (str(error) or type(error).__name__).splitlines()[0][:150]
     return Problem("object_readable", f"{key} cannot be read ({why}): mend the gateway, send the file again")
 
 
@@ -116,6 +127,10 @@ def inspect(landing: Landing, key: str) -> Inspected:
             _tenant_column(parquet, columns, name.tenant, key)
         except _Refused as refused:
             return replace(found, problem=refused.problem)
+        except Exception as error:
+            if not is_damage(error):
+                raise
+            return replace(found, problem=damaged(key, error))
         return replace(found, contract=contract, columns=columns)
 
 
@@ -125,8 +140,10 @@ def _open(body: Body) -> tuple[Any, str]:
 
     try:
         return pq.ParquetFile(body.file), ""
-    except (pa.ArrowException, OSError) as error:
-        return None, str(error).splitlines()[0][:150]
+    except Exception as error:
+        if not is_damage(error):
+            raise
+        return None, (str(error) or type(error).__name__).splitlines()[0][:150]
 
 
 def _name(key: str) -> ObjectName:
@@ -217,7 +234,7 @@ def _readable(columns: Sequence[Physical], contract: Contract, key: str) -> None
     if twice:
         raise _Refused(
             "columns_distinct",
-            f"{key}: columns {', '.join(twice)} differ in case alone: rename one at the source, send it again",
+            f"{key}: columns {', '.join(twice)} differ in case alone, or not at all: rename one at the source, send it again",
         )
     missing = [
         f"column {c.name} ({told(c.type)}) is missing"
@@ -254,12 +271,9 @@ def _tenant_column(parquet: Any, columns: Sequence[Physical], tenant: str, key: 
     if "tenant" not in {c.name for c in columns}:
         return
     others: set[str] = set()
-    try:
-        for batch in parquet.iter_batches(columns=["tenant"]):
-            others |= {str(v) for v in pc.unique(batch.column(0)).to_pylist() if v is not None and str(v) != tenant}
-    except (pa.ArrowException, OSError) as error:
-        problem = damaged(key, error)
-        raise _Refused(problem.rule, problem.message) from None
+    for batch in parquet.iter_batches(columns=["tenant"]):
+        batch.validate(full=True)
+        others |= {str(v) for v in pc.unique(batch.column(0)).to_pylist() if v is not None and str(v) != tenant}
     if others:
         raise _Refused(
             "tenant_agrees",

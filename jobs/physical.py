@@ -86,16 +86,19 @@ def told(wanted: pa.DataType) -> str:
 
 
 def columns_of(schema: Any) -> tuple[Physical, ...]:
-    """The columns of a `pyarrow.parquet.ParquetSchema`. What pyarrow notes of its own types is not looked at."""
-    found: dict[str, Physical] = {}
+    """The columns of a `pyarrow.parquet.ParquetSchema`, one of the same name as often as it is there.
+
+    What pyarrow notes of its own types is not looked at.
+    """
+    found: list[Physical] = []
     for i in range(len(schema)):
         column = schema.column(i)
+        name = column.path.split(".")[0]
         if column.path == column.name:
-            found[column.name] = _flat(column)
-        else:
-            name = column.path.split(".")[0]
-            found[name] = Physical(name, None, "nested column")
-    return tuple(found.values())
+            found.append(_flat(column))
+        elif (nested := Physical(name, None, "nested column")) not in found:  # one of its leaves was
+            found.append(nested)
+    return tuple(found)
 
 
 def _flat(column: Any) -> Physical:

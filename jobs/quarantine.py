@@ -10,10 +10,10 @@ import click
 
 from expectations import settings as settings_module
 from expectations.tables import QUARANTINE, TABLES
-from jobs.batch import NO_CONTRACT, WHOLE
 from jobs.catalogue import INGEST
 from jobs.context import Context
 from jobs.delta_reader import query
+from jobs.entries import NO_CONTRACT, WHOLE
 from jobs.lease import lease
 from jobs.replay import Which, replay
 

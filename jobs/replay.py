@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from expectations.contract import LINEAGE, Contract, Zone
 from expectations.tables import QUARANTINE, TABLES
 from jobs import ledger
-from jobs.batch import WHOLE, Batch, Entry, check_bronze, work
+from jobs.batch import check_bronze, work
 from jobs.context import Context
 from jobs.delta_reader import query
+from jobs.entries import WHOLE, Batch, Entry
 from jobs.errors import JobError
 from jobs.ingest import resume
 from jobs.inspection import UNREAD, inspect_all

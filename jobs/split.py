@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from expectations.contract import UTC_TIME, Contract, Rule, Severity, Zone, in_duckdb
+from expectations.contract import UTC_TIME, Column, Contract, Rule, Severity, Zone, in_duckdb
 from expectations.tables import QUARANTINE
-from jobs.errors import JobError
-from jobs.inspection import UNREAD, Inspected, Problem, damaged, gone
+from jobs.inspection import UNREAD, Inspected, Problem, damaged, gone, is_damage
 from jobs.lake import loose_schema
 from jobs.landing import Body, Landing
 from jobs.physical import Physical
@@ -26,6 +25,10 @@ if TYPE_CHECKING:
 
 CELL_READABLE = "cell_readable"
 PIECE_ROWS = 1 << 17
+PIECE_BYTES = 1 << 28  # of texts as they would be written out; Arrow and DuckDB know no column of 2 GiB
+BUFFER_BYTES = 1 << 20
+FIRST_US, LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999  # years 1 to 9999
+PASSES_NOW = "passes_now"
 TEXTS = pa.dictionary(pa.int32(), pa.string())
 
 
@@ -53,7 +56,7 @@ class Split:
         self.connection.execute("SET TimeZone = 'UTC'")
 
     def good(self, body: Body, what: Inspected) -> Iterator[pa.RecordBatch]:
-        """The object's rows for bronze, in their order. Raises pa.ArrowException or OSError where it is damaged."""
+        """The object's rows for bronze, in their order. Raises what `is_damage` knows where it is damaged."""
         for piece in self._pieces(body, what):
             rows = piece.select(streamed_schema(self.contract, Zone.BRONZE).names)
             if what.extra:
@@ -99,14 +102,15 @@ class Split:
         import pyarrow.compute as pc
         import pyarrow.parquet as pq
 
-        file = pq.ParquetFile(body.file, read_dictionary=[c.name for c in what.columns if c.kind == "string"])
+        texts = [c.name for c in what.columns if c.kind == "string"]
+        # Buffered: else every column of a row group, which may be the whole object, is fetched at once.
+        file = pq.ParquetFile(body.file, read_dictionary=texts, buffer_size=BUFFER_BYTES)
         first = 0
-        for read in file.iter_batches(PIECE_ROWS):
-            read.validate(full=True)  # a text that is no UTF-8 is none to anybody who reads the table
+        for read in (small for batch in file.iter_batches(PIECE_ROWS) for small in _bounded(batch)):
             rows = read.num_rows
             given = {c.name: _as_inspected(read.column(c.name), c) for c in what.columns}
             columns = {
-                **{c.name: _typed(given.get(c.name, pa.nulls(rows)), c.type) for c in self.contract.landing_columns},
+                **{c.name: _typed(given.get(c.name, pa.nulls(rows)), c) for c in self.contract.landing_columns},
                 "tenant": pa.repeat(what.tenant, rows),  # as it is: delta-rs knows no partitions by a dictionary
                 "content_hash": _repeated(what.sha256, rows),
                 "object_key": _repeated(what.object.key, rows),
@@ -115,8 +119,14 @@ class Split:
                 "batch": pa.repeat(pa.scalar(self.batch, pa.int64()), rows),
                 "ingested_at": pa.repeat(pa.scalar(self.moment, UTC_TIME), rows),
                 "rescued": _repeated(None, rows),
-                UNREAD: _typed(given.get(UNREAD, pa.nulls(rows)), pa.string()),
+                UNREAD: _text_of(given.get(UNREAD, pa.nulls(rows))),
                 **{f"_c{i}": array for i, array in enumerate(given.values())},
+                # A time that no calendar has is kept as its number.
+                **{
+                    f"_us{i}": array.cast(pa.int64())
+                    for i, array in enumerate(given.values())
+                    if pa.types.is_timestamp(array.type)
+                },
             }
             if time := self.contract.event_time:
                 columns["year"] = pc.year(columns[time]).cast(pa.int32())
@@ -139,11 +149,21 @@ class SplitRows:
     ) -> None:
         self.landing, self.objects, self.split = landing, objects, split
         self.problems: dict[str, Problem] = {}
+        self.error: Exception | None = None  # what ended the stream, where that was no object
 
     def reader(self, contract: Contract, zone: Zone) -> pa.RecordBatchReader:
         return pa.RecordBatchReader.from_batches(streamed_schema(contract, zone), self._batches())
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from self._of_all()
+        except Exception as error:
+            self.error = error
+            raise
+        if self.problems:
+            raise ValueError("; ".join(problem.message for problem in self.problems.values()))
+
+    def _of_all(self) -> Iterator[pa.RecordBatch]:
         bodies = self.landing.bodies([o.object.key for o in self.objects])
         for what, body in zip(self.objects, bodies, strict=True):
             key = what.object.key
@@ -155,10 +175,22 @@ class SplitRows:
                     for rows in self.split(body, what):
                         if not self.problems:
                             yield rows
-                except (pa.ArrowException, OSError) as error:
+                except Exception as error:
+                    if not is_damage(error):
+                        raise
                     self.problems[key] = damaged(key, error)
-        if self.problems:
-            raise JobError("; ".join(problem.message for problem in self.problems.values()))
+
+
+def _bounded(read: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The batch in parts whose texts, written out in every row, stay below PIECE_BYTES. Raises where a text is no UTF-8."""
+    import pyarrow.compute as pc
+
+    read.validate(full=True)
+    texts = [c.dictionary for c in read.columns if pa.types.is_dictionary(c.type)]
+    longest = sum(pc.max(pc.binary_length(t)).as_py() or 0 for t in texts)
+    rows = max(1, min(read.num_rows, PIECE_BYTES // max(1, longest)))
+    for first in range(0, read.num_rows, rows):
+        yield read.slice(first, rows)
 
 
 def streamed_schema(contract: Contract, zone: Zone) -> pa.Schema:
@@ -169,17 +201,30 @@ def streamed_schema(contract: Contract, zone: Zone) -> pa.Schema:
 
 
 def _as_inspected(column: pa.Array, physical: Physical) -> pa.Array:
-    """The column typed as Parquet notes it and not as pyarrow does."""
+    """The column typed as Parquet notes it and not as pyarrow does; nanoseconds are cut to microseconds."""
     if pa.types.is_dictionary(column.type) and column.type.value_type == physical.arrow:
         return column
-    return column.cast(physical.arrow, safe=False)
+    return column.cast(physical.arrow, safe=not str(physical.kind).endswith("_ns"))
 
 
-def _typed(column: pa.Array, wanted: pa.DataType) -> pa.Array:
-    """The column as the contract has it, which inspection has found possible."""
-    if wanted == pa.string():
-        return column if pa.types.is_dictionary(column.type) else column.cast(wanted).dictionary_encode()
-    return column.cast(wanted, safe=False)
+def _typed(array: pa.Array, column: Column) -> pa.Array:
+    """The values as the contract has them, which inspection has found possible. Raises ArrowInvalid for an odd time."""
+    import pyarrow.compute as pc
+
+    if column.type == pa.string():
+        return _text_of(array)
+    if pa.types.is_decimal(array.type):
+        array = array.cast(pa.string())  # Arrow's own way to a double is one off in the last digit
+    typed = array.cast(column.type, safe=False)
+    if pa.types.is_timestamp(column.type):
+        bounds = pc.min_max(typed.cast(pa.int64())).as_py()
+        if bounds["min"] is not None and not FIRST_US <= bounds["min"] <= bounds["max"] <= LAST_US:
+            raise pa.ArrowInvalid(f"column {column.name}: a time outside of the years 1 to 9999")
+    return typed
+
+
+def _text_of(array: pa.Array) -> pa.Array:
+    return array if pa.types.is_dictionary(array.type) else array.cast(pa.string()).dictionary_encode()
 
 
 def _repeated(text: str | None, rows: int) -> pa.Array:
@@ -193,30 +238,33 @@ def _text(value: str) -> str:
 
 def _json(columns: Iterable[Physical], what: Inspected) -> str:
     """SQL of columns of the file as one JSON object, a null visible."""
-    place = {c.name: f"_c{i}" for i, c in enumerate(what.columns)}
+    place = {c.name: i for i, c in enumerate(what.columns)}
     return f"json_object({', '.join(f'{_text(c.name)}, {_value(c, place[c.name])}' for c in columns)})"
 
 
 def _rescued(what: Inspected) -> str:
     """SQL of the columns that the contract does not know as one JSON object without nulls; null where nothing is left."""
-    place = {c.name: f"_c{i}" for i, c in enumerate(what.columns)}
+    place = {c.name: i for i, c in enumerate(what.columns)}
     # Not by json_merge_patch, which drops nulls and the last digits of decimals.
     given = ", ".join(
-        f"CASE WHEN {place[c.name]} IS NOT NULL THEN to_json({_text(c.name)}) || ':' || to_json({_value(c, place[c.name])}) END"
+        f"CASE WHEN _c{place[c.name]} IS NOT NULL THEN to_json({_text(c.name)}) || ':' || to_json({_value(c, place[c.name])}) END"
         for c in what.extra
     )
     return f"nullif('{{' || concat_ws(',', {given}) || '}}', '{{}}')"
 
 
-def _value(physical: Physical, column: str) -> str:
+def _value(physical: Physical, place: int) -> str:
     """SQL of one value as JSON takes it: times to the microsecond, numbers to the last digit."""
+    column, number = f"_c{place}", f"_us{place}"
     match physical.arrow:
         case kind if pa.types.is_floating(kind):
             # As text: JSON knows no other numbers, and a float is longer as a double.
             odd = f"CASE WHEN isnan({column}) THEN 'NaN' WHEN {column} > 0 THEN 'Infinity' ELSE '-Infinity' END"
             return f"CASE WHEN isfinite({column}) THEN CAST(CAST({column} AS VARCHAR) AS JSON) WHEN {column} IS NOT NULL THEN to_json({odd}) END"
         case kind if pa.types.is_timestamp(kind):
-            return f"strftime({column}, '%Y-%m-%dT%H:%M:%S.%f{'Z' if kind.tz else ''}')"
+            told = f"strftime({column}, '%Y-%m-%dT%H:%M:%S.%f{'Z' if kind.tz else ''}')"
+            there = f"{number} BETWEEN {FIRST_US} AND {LAST_US}"
+            return f"CASE WHEN {there} THEN to_json({told}) WHEN {column} IS NOT NULL THEN to_json({number}) END"
         case kind if pa.types.is_binary(kind):
             return f"base64({column})"
     return column
@@ -229,6 +277,8 @@ def _told(contract: Contract) -> dict[str, str]:
     cells = f"coalesce(array_to_string(list_transform(map_entries({unread}), lambda cell: {cell}), ', '), {UNREAD})"
     why = f"'The gateway could not read ' || {cells} || ': mend the map or the source.'"
     failed = [(f"{UNREAD} IS NOT NULL", CELL_READABLE, why)]
+    known = " OR ".join([f"{UNREAD} IS NOT NULL", *(f"NOT {in_duckdb(r.sql)}" for r in blocking(contract))])
+    failed += [(f"NOT ({known})", PASSES_NOW, _text("It failed when its batch was begun, and passes now: replay it."))]
     failed += [
         (f"NOT {in_duckdb(r.sql)}", r.name, _text(f"{', '.join(r.columns)}: {r.reason}")) for r in blocking(contract)
     ]

@@ -38,6 +38,16 @@ def with_columns(table: pa.Table, **columns: Any) -> pa.Table:
     return table
 
 
+def twice(table: pa.Table, name: str) -> pa.Table:
+    """`table` with two more columns, both of that name."""
+    more = pa.array(["x"] * table.num_rows)
+    return pa.Table.from_arrays([*table.columns, more, more], names=[*table.column_names, name, name])
+
+
+def not_utf8() -> pa.Array:
+    return pa.StringArray.from_buffers(1, pa.py_buffer(b"\0\0\0\0\2\0\0\0"), pa.py_buffer(b"a\xff"))
+
+
 def flip_pages(content: bytes) -> bytes:
     """Damage the data pages and leave the footer."""
     return content[:40] + bytes(b ^ 0xFF for b in content[40:400]) + content[400:]
@@ -104,6 +114,9 @@ def land_the_rest(g: Any, beta: Any) -> dict[str, str]:
     keys["credit note"] = g.land(with_columns(g.sales(28.5), unit_price=[-2.5]))
     keys["nested column"] = g.land(with_columns(g.sales(29), tags=[["a"]]))
     keys["columns of one name"] = g.land(with_columns(g.sales(30), Units=[1.0]))
+    keys["columns quite of one name"] = g.land(twice(g.sales(30), "note"))
+    keys["tenant no text"] = g.land(with_columns(g.sales(30), tenant=not_utf8()))
+    keys["text no text"] = g.land(with_columns(g.sales(30), note=not_utf8()))
     keys["tenant repeated"] = g.land(with_columns(g.sales(31), tenant=[TENANT]))
     keys["tenant of others"] = g.land(with_columns(g.sales(32), tenant=[OTHER]))
     keys["cells unread"] = g.land(with_columns(g.sales(33, None), _unread=[None, UNREADABLE_CELL]))
@@ -174,6 +187,9 @@ WHOLE = [  # object, rows landed, rule, what the message says
     ("missing column", 1, "columns_given", r"column units \(double\) is missing; found site, product, date, .*: mend the map"),
     ("nested column", 1, "types_agree", r"column tags: a nested column cannot be kept, send it as text"),
     ("columns of one name", 1, "columns_distinct", r"columns Units, units differ in case alone"),
+    ("columns quite of one name", 1, "columns_distinct", r"columns note, note differ in case alone, or not at all"),
+    ("tenant no text", 1, "object_readable", r"cannot be read \(.*UTF8.*\): mend the gateway"),
+    ("text no text", 1, "object_readable", r"cannot be read \(.*UTF8.*\): mend the gateway"),
     ("tenant of others", 1, "tenant_agrees", r"wrong tenant: .* its column tenant says ingest-beta"),
     ("no object of ours", 0, "object_name", r"readme.txt: not TENANT/SITE/CONTRACT/GATEWAY-SEQUENCE\.parquet"),
 ]  # fmt: skip

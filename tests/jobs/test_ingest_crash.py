@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+from jobs import batch
 from jobs.lake import Lake
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -232,3 +234,39 @@ def test_what_was_settled_before_the_crash_stays_settled(plant, gateway_of, kill
     plant.ingest()
     assert [(k, rows) for k, rows, _ in open_wholes(plant)] == [(key, 2)]
     assert [r["units"] for r in plant.bronze()] == [3.0]
+
+
+def test_a_row_that_failed_before_the_crash_and_passes_after_it_is_in_quarantine(plant, gateway_of, kill_after):
+    """Its clock was ahead when the batch was begun; by the time of the second run it is not."""
+    plant, gateway = plant.of("crash-clock"), gateway_of("crash-clock")
+    now = plant.context().now()
+    ahead = gateway.sales(1, 2).drop_columns(["available_at"])
+    known = pa.array([now + timedelta(minutes=10)] * 2, pa.timestamp("us", "UTC"))
+    key = gateway.land(ahead.append_column("available_at", known))
+    gateway.land(gateway.sales(3))
+    kill_after(2)  # planned, bronze
+    with pytest.raises(Killed):
+        plant.ingest()
+    kill_after(1000)
+    plant.ingest(now=lambda: now + timedelta(minutes=15))
+    assert [(r["object_key"], r["rules"]) for r in plant.quarantine] == [(key, ["passes_now"])] * 2
+    assert [r["units"] for r in plant.bronze()] == [3.0]
+
+
+def test_the_second_of_two_objects_of_the_same_bytes_is_taken_when_the_first_is_gone(plant, gateway_of, monkeypatch):
+    """Both were inspected; the first is deleted before its rows are read."""
+    plant, gateway = plant.of("crash-heir"), gateway_of("crash-heir")
+    keys = [gateway.land(gateway.sales(1, 2)) for _ in range(3)]
+    real = batch.settle
+
+    def then_gone(*args):
+        real(*args)
+        gateway.delete(keys[0])
+
+    monkeypatch.setattr(batch, "settle", then_gone)
+    plant.ingest()
+    found = {r["object_key"]: (r["status"], r["rows_bronze"], r["message"]) for r in plant.ledger}
+    assert found[keys[0]][0] == "quarantined"
+    assert found[keys[1]] == ("done", 2, None)
+    assert found[keys[2]] == ("duplicate", 0, f"the same bytes as {keys[1]}: its rows are taken once")
+    assert [(r["object_key"], r["units"]) for r in plant.bronze()] == [(keys[1], 1.0), (keys[1], 2.0)]

@@ -69,3 +69,15 @@ def test_a_time_in_an_unknown_zone_is_not_read():
     pq.write_table(naive, file, use_deprecated_int96_timestamps=True)
     (column,) = columns_of(pq.ParquetFile(file).schema)
     assert (column.kind, column.told) == (None, "INT96")
+
+
+def test_two_columns_of_one_name_are_two():
+    file = io.BytesIO()
+    pq.write_table(pa.table([pa.array([1]), pa.array([2])], names=["x", "x"]), file)
+    assert [c.name for c in columns_of(pq.ParquetFile(file).schema)] == ["x", "x"]
+
+
+def test_a_nested_column_is_one_whatever_its_leaves():
+    file = io.BytesIO()
+    pq.write_table(pa.table({"x": pa.array([{"a": 1, "b": 2}])}), file)
+    assert [(c.name, c.told) for c in columns_of(pq.ParquetFile(file).schema)] == [("x", "nested column")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -19,7 +20,7 @@ from expectations.manifest import parse_data_key
 from expectations.tables import QUARANTINE, SALES
 from jobs import split as split_module
 from jobs.errors import JobError
-from jobs.inspection import Inspected
+from jobs.inspection import Inspected, damaged, is_damage
 from jobs.lake import loose_schema
 from jobs.landing import Body, LandedObject
 from jobs.physical import columns_of
@@ -118,6 +119,8 @@ VALUES = [  # as written, as kept in JSON
     (pa.array([datetime(2026, 1, 1, 0, 0, 0, 500, tzinfo=UTC)]), "2026-01-01T00:00:00.000500Z"),
     (pa.array([datetime(2026, 1, 1)], pa.timestamp("ms", "Europe/Istanbul")), "2026-01-01T00:00:00.000000Z"),
     (pa.array([datetime(2026, 1, 1)], pa.timestamp("ns")), "2026-01-01T00:00:00.000000"),
+    (pa.array([-(2**63)], pa.int64()).cast(pa.timestamp("us")), -(2**63)),  # pandas' NaT, written as a value
+    (pa.array([2**63 - 1], pa.int64()).cast(pa.timestamp("us", "UTC")), 2**63 - 1),
 ]
 
 
@@ -136,6 +139,12 @@ def test_a_bad_row_keeps_the_original_as_it_was(split, values, kept):
 def test_a_decimal_is_kept_to_its_last_digit(split):
     (row,) = good(split, sales(1.0, exact=pa.array([Decimal("12345678901234567890.123456789")])))
     assert row["rescued"] == '{"exact":12345678901234567890.123456789}'
+
+
+@pytest.mark.parametrize("text", ["2.9", "7.1", "7.8", "0.07", "-0.00", "99999999999999.9"])
+def test_a_decimal_becomes_the_double_that_is_written_like_it(split, text):
+    price = pa.array([Decimal(text), None])
+    assert [r["unit_price"] for r in good(split, sales(1.0, 2.0, unit_price=price))] == [float(text), None]
 
 
 def test_names_with_quotes_harm_nothing(split):
@@ -160,6 +169,67 @@ def test_a_text_that_is_no_utf_8_is_damage(split):
     broken = pa.StringArray.from_buffers(1, pa.py_buffer(b"\0\0\0\0\2\0\0\0"), pa.py_buffer(b"a\xff"))
     with pytest.raises(pa.ArrowInvalid, match="UTF8"):
         good(split, sales(1.0, note=broken))
+
+
+ODD_TIMES = [pa.array([-(2**63)]).cast(pa.timestamp(unit, "UTC")) for unit in ("ms", "us")]
+
+
+@pytest.mark.parametrize("known", ODD_TIMES, ids=["ms", "us"])
+def test_a_time_that_no_calendar_has_is_damage_and_not_another_time(split, known):
+    with pytest.raises(pa.ArrowInvalid):
+        good(split, sales(1.0, available_at=known))
+
+
+def test_long_texts_are_taken_in_smaller_pieces(split, monkeypatch):
+    """One text of the dictionary, in every row: what is small in the file is large where it is written out."""
+    monkeypatch.setattr(split_module, "PIECE_BYTES", 3_000)
+    content, what = landed(sales(*[1.0] * 7, note=["x" * 1_000] * 7))
+    pieces = list(split.good(body_of(content, what), what))
+    assert [p.num_rows for p in pieces] == [2, 2, 2, 1]
+    assert [i for p in pieces for i in p["row_index"].to_pylist()] == list(range(7))
+
+
+def test_a_row_that_failed_before_and_passes_now_says_so(split):
+    (row,) = bad(split, sales(1.0), taken=pa.array([], pa.int64()))
+    assert (row["rules"], row["reason"]) == (
+        ["passes_now"],
+        "It failed when its batch was begun, and passes now: replay it.",
+    )
+
+
+DAMAGE = [
+    (pa.ArrowInvalid("x"), True),
+    (OSError("Corrupt snappy compressed data"), True),
+    (OSError(errno.ENOSPC, "No space left on device"), False),
+    (pa.ArrowMemoryError("malloc"), False),
+    (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "x"), True),
+    (duckdb.ConversionException("x"), True),
+    (duckdb.OutOfMemoryException("x"), False),
+    (JobError("the S3 server is away"), False),
+]
+
+
+@pytest.mark.parametrize(("error", "is_its"), DAMAGE, ids=[type(d[0]).__name__ + str(d[1]) for d in DAMAGE])
+def test_an_object_is_not_blamed_for_our_trouble(error, is_its):
+    assert is_damage(error) is is_its
+
+
+def test_an_error_without_words_is_told_by_its_name():
+    assert "cannot be read (ValueError)" in damaged("k", ValueError()).message
+
+
+def test_what_ends_a_stream_is_kept_as_it_was(split):
+    """The writer tells it in its own words, over several lines."""
+
+    class Away:
+        def bodies(self, _keys: Any) -> Any:
+            raise JobError("the S3 server does not answer: start it with `make up`")
+            yield
+
+    rows = SplitRows(Away(), [landed(sales(1.0))[1]], split.good)
+    with pytest.raises(JobError):
+        rows.reader(SALES, Zone.BRONZE).read_all()
+    assert str(rows.error) == "the S3 server does not answer: start it with `make up`"
 
 
 class Bucket:
@@ -193,7 +263,7 @@ def test_after_an_object_that_cannot_be_read_no_row_is_given_and_each_such_objec
     taken = SplitRows(Bucket(there), [what for _, what in kept], split.good)
     reader = taken.reader(SALES, Zone.BRONZE)
     given = [reader.read_next_batch().num_rows]
-    with pytest.raises(JobError, match=r"vanished .*; .* overwritten .*; .* cannot be read"):
+    with pytest.raises(ValueError, match=r"vanished .*; .* overwritten .*; .* cannot be read"):
         given += [batch.num_rows for batch in reader]
     assert given == [19]
     assert {key: problem.rule for key, problem in taken.problems.items()} == {
