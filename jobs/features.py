@@ -119,6 +119,7 @@ def _calendar(ctx: Context) -> None:
     tenants = in_set("tenant", ctx.active)
     sales, sites, events = (ctx.lake.read(c).where(tenants) for c in (SALES, SITES, CALENDAR_EVENTS))
     first, last = ctx.night - timedelta(days=BACKFILL_DAYS), ctx.night + timedelta(days=AHEAD_DAYS)
+    ctx.progress(f"calendar features from {first} to {last}: {len(ctx.active)} tenants")
     ranges = dict.fromkeys(ctx.active, (first, last))
     frame = calendar_features(sites, events, sales, ranges)
     _publish(ctx, frame, CALENDAR_FEATURES, ranges, f"date >= DATE'{first}' AND date <= DATE'{last}'")
