@@ -52,10 +52,13 @@ def is_damage(error: Exception) -> bool:
     return isinstance(error, pa.ArrowException | ValueError | duckdb.DataError | duckdb.InvalidInputException)
 
 
+def _why(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0][:150]
+
+
 def damaged(key: str, error: Exception) -> Problem:
     """The problem of an object whose pages cannot be read."""
-    why = (str(error) or type(error).__name__).splitlines()[0][:150]
-    return Problem("object_readable", f"{key} cannot be read ({why}): mend the gateway, send the file again")
+    return Problem("object_readable", f"{key} cannot be read ({_why(error)}): mend the gateway, send the file again")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +146,7 @@ def _open(body: Body) -> tuple[Any, str]:
     except Exception as error:
         if not is_damage(error):
             raise
-        return None, (str(error) or type(error).__name__).splitlines()[0][:150]
+        return None, _why(error)
 
 
 def _name(key: str) -> ObjectName:

@@ -57,14 +57,15 @@ class Split:
 
     def good(self, body: Body, what: Inspected) -> Iterator[pa.RecordBatch]:
         """The object's rows for bronze, in their order. Raises what `is_damage` knows where it is damaged."""
+        names = self.contract.schema_in(Zone.BRONZE).names
+        passing = f"SELECT {in_duckdb(is_good(self.contract))} AS good FROM piece"  # noqa: S608 - rules of the contract
+        rescuing = f"SELECT {_rescued(what)} AS rescued FROM piece"  # noqa: S608 - names are quoted
         for piece in self._pieces(body, what):
-            rows = piece.select(streamed_schema(self.contract, Zone.BRONZE).names)
+            rows = piece.select(names)
             if what.extra:
-                place = rows.schema.get_field_index("rescued")
-                rescued = self._answer(f"SELECT {_rescued(what)} AS rescued FROM piece", piece)  # noqa: S608 - names are quoted
-                rows = rows.set_column(place, "rescued", rescued["rescued"].dictionary_encode())
-            passed = self._answer(f"SELECT {in_duckdb(is_good(self.contract))} AS good FROM piece", piece)["good"]  # noqa: S608 - rules of the contract
-            yield from rows.filter(passed).to_batches()
+                rescued = self._answer(rescuing, piece)["rescued"].dictionary_encode()
+                rows = rows.set_column(names.index("rescued"), "rescued", rescued)
+            yield from rows.filter(self._answer(passing, piece)["good"]).to_batches()
 
     def bad(self, body: Body, what: Inspected, taken: pa.Array | None = None) -> Iterator[pa.RecordBatch]:
         """The object's rows for quarantine: every failed rule, its reason, the row as landed.
@@ -277,8 +278,8 @@ def _told(contract: Contract) -> dict[str, str]:
     cells = f"coalesce(array_to_string(list_transform(map_entries({unread}), lambda cell: {cell}), ', '), {UNREAD})"
     why = f"'The gateway could not read ' || {cells} || ': mend the map or the source.'"
     failed = [(f"{UNREAD} IS NOT NULL", CELL_READABLE, why)]
-    known = " OR ".join([f"{UNREAD} IS NOT NULL", *(f"NOT {in_duckdb(r.sql)}" for r in blocking(contract))])
-    failed += [(f"NOT ({known})", PASSES_NOW, _text("It failed when its batch was begun, and passes now: replay it."))]
+    passes = in_duckdb(is_good(contract))
+    failed += [(passes, PASSES_NOW, _text("It failed when its batch was begun, and passes now: replay it."))]
     failed += [
         (f"NOT {in_duckdb(r.sql)}", r.name, _text(f"{', '.join(r.columns)}: {r.reason}")) for r in blocking(contract)
     ]
