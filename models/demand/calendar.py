@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from models.demand.arrays import Floats, Ints, Strings, days, micros, strings
+from models.demand.arrays import Floats, Ints, Singles, Strings, days, micros, strings
 
 FLAGS = (
     "is_weekend",
@@ -34,10 +35,12 @@ class Calendar:
     known_at: Ints
     day: Ints
     site: Ints
-    numbers: Floats  # (rows, flags and distances)
-    holiday: Strings
-    kinds: tuple[tuple[str, ...], ...]
-    events: tuple[tuple[str, ...], ...]
+    numbers: Floats  # (rows, flags and distances); of several sites their mean
+    kinds: tuple[str, ...]
+    kind_share: Singles  # (rows, kinds): 1 for a kind of event that the day has; of several sites their share
+    occasions: tuple[str, ...]
+    occasion: Ints  # (rows,): position of the one name that a day has for a model, -1 for none
+    names: Strings  # (rows,): tuples of all names that a day has
 
     @classmethod
     def from_features(cls, features: pd.DataFrame) -> Calendar:
@@ -45,24 +48,44 @@ class Calendar:
         frame = features.assign(_day=days(features["date"]), _known=micros(features["available_at"]))
         frame = frame.sort_values(["site", "_day", "_known"], kind="stable", ignore_index=True)
         sites, site = np.unique(strings(frame["site"]), return_inverse=True)
-        day = frame["_day"].to_numpy()
+        events = _Names.of(frame["events"])
+        kinds = _Names.of(frame["event_kinds"])
+        holiday = strings(frame["holiday"])
+        return cls._of(
+            sites,
+            site.astype(np.int64),
+            frame["_day"].to_numpy(),
+            frame["_known"].to_numpy(),
+            frame[[*FLAGS, *DISTANCES]].to_numpy(dtype=float),
+            kinds.words,
+            kinds.matrix(),
+            # the one name that a day has for a model: its holiday, else its first event
+            np.where(holiday != "", holiday, events.first()),
+            events.after(holiday),
+        )
+
+    @classmethod
+    def _of(  # one argument a column
+        cls,
+        sites: Strings,
+        site: Ints,
+        day: Ints,
+        known_at: Ints,
+        numbers: Floats,
+        kinds: tuple[str, ...],
+        kind_share: Singles,
+        occasion: Strings,
+        names: Strings,
+    ) -> Calendar:
+        """From rows sorted by site, day and known time."""
         first, width = (int(day.min()), int(np.ptp(day)) + 1) if len(day) else (0, 0)
         start, count = np.full((len(sites), width), -1), np.zeros((len(sites), width), dtype=np.int64)
         start[site[::-1], day[::-1] - first] = np.arange(len(day))[::-1]
         np.add.at(count, (site, day - first), 1)
-        return cls(
-            sites=sites,
-            first_day=first,
-            start=start,
-            rows_a_day=count,
-            known_at=frame["_known"].to_numpy(),
-            day=day,
-            site=site.astype(np.int64),
-            numbers=frame[[*FLAGS, *DISTANCES]].to_numpy(dtype=float),
-            holiday=strings(frame["holiday"]),
-            kinds=_tuples(frame["event_kinds"]),
-            events=_tuples(frame["events"]),
-        )
+        words = tuple(sorted(set(occasion) - {""}))
+        at = {name: position for position, name in enumerate(words)} | {"": -1}
+        code = np.array([at[name] for name in occasion], dtype=np.int64)
+        return cls(sites, first, start, count, known_at, day, site, numbers, kinds, kind_share, words, code, names)
 
     def find(self, site: Ints, day: Ints, cut_off: Ints) -> Ints:
         """Row that says what was known at `cut_off` of `day`; -1 where nothing was. All (n,).
@@ -82,19 +105,100 @@ class Calendar:
             found = np.where((k < versions) & (self.known_at[row] <= cut_off), row, found)
         return found
 
-    def occasion(self, row: int) -> str:
-        """The one name that a day has for a model: its holiday, else its first event, else ""."""
-        return self.holiday[row] or (self.events[row][0] if self.events[row] else "")
-
     def counts(self) -> tuple[Counter[str], Counter[str]]:
         """How often each kind of event, and each occasion, occurs."""
-        kinds = Counter(kind for row in self.kinds for kind in row)
-        occasions = Counter(filter(None, (self.occasion(r) for r in range(len(self.day)))))
-        return kinds, occasions
+        often = (self.kind_share > 0).sum(axis=0)
+        named = np.bincount(self.occasion[self.occasion >= 0], minlength=len(self.occasions))
+        return (
+            Counter(dict(zip(self.kinds, often.tolist(), strict=True))),
+            Counter(dict(zip(self.occasions, named.tolist(), strict=True))),
+        )
+
+    def together(self, groups: Mapping[str, Sequence[str]]) -> Calendar:
+        """With a site more for each of `groups`: the mean of its sites' numbers and kinds, and what most of them call a day.
+
+        A version of such a day is known when any of its sites' is. A site that the calendar does not have counts as none.
+        """
+        parts = [self._mean_of(codes_of(self.sites, members)) for members in groups.values()]
+        sites = np.array([*self.sites, *groups], dtype=object)
+        site = np.concatenate([self.site, *(np.full(len(p[0]), len(self.sites) + i) for i, p in enumerate(parts))])
+        columns = (self.day, self.known_at, self.numbers, self.kind_share, self._occasion_names(), self.names)
+        day, known_at, numbers, share, occasion, names = (
+            np.concatenate([own, *(p[i] for p in parts)]) for i, own in enumerate(columns)
+        )
+        return Calendar._of(sites, site, day, known_at, numbers, self.kinds, share, occasion, names)
+
+    def _occasion_names(self) -> Strings:
+        return np.array([*self.occasions, ""], dtype=object)[self.occasion]
+
+    def _mean_of(self, sites: Ints) -> tuple[Ints, Ints, Floats, Singles, Strings, Strings]:
+        """Day, known time, numbers, kinds, occasion and names of several sites as one."""
+        sites = sites[sites >= 0]
+        mine = np.isin(self.site, sites)
+        pairs = np.unique(np.stack([self.day[mine], self.known_at[mine]], axis=1), axis=0)
+        day, known_at = pairs[:, 0], pairs[:, 1]
+        numbers, share = np.zeros((len(day), self.numbers.shape[1])), np.zeros((len(day), len(self.kinds)))
+        named, there = np.zeros((len(day), len(self.occasions) + 1)), np.zeros(len(day))
+        names = np.empty(len(day), dtype=object)
+        names[:] = [()] * len(day)
+        for site in sites:
+            row = self.find(np.full(len(day), site), day, known_at)
+            has = row >= 0
+            numbers[has] += self.numbers[row[has]]
+            share[has] += self.kind_share[row[has]]
+            named[np.flatnonzero(has), self.occasion[row[has]]] += 1
+            there += has
+            names[has] = self.names[row[has]]
+        most = named[:, :-1].argmax(axis=1) if self.occasions else np.full(len(day), -1)
+        often = named[:, :-1].max(axis=1, initial=0) * 2 >= np.maximum(there, 1)
+        occasion = np.where(often, np.array([*self.occasions, ""], dtype=object)[most], "")
+        numbers, share = numbers / there[:, None], share / there[:, None]
+        return day, known_at, numbers, share.astype(np.float32), occasion, names
 
 
-def _tuples(lists: pd.Series) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(v) if v is not None and not isinstance(v, float) else () for v in lists)
+def codes_of(words: Strings, names: Sequence[str]) -> Ints:
+    """Position of each name in `words`, -1 where it is not there."""
+    at = {name: position for position, name in enumerate(words)}
+    return np.array([at.get(name, -1) for name in names], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class _Names:
+    """A column of lists of names: `sets` are the different ones, `of_row` says which one a row has."""
+
+    sets: tuple[tuple[str, ...], ...]
+    of_row: Ints
+
+    @classmethod
+    def of(cls, lists: pd.Series) -> _Names:
+        known: dict[tuple[str, ...], int] = {}
+        rows = [
+            known.setdefault(tuple(v) if v is not None and not isinstance(v, float) else (), len(known)) for v in lists
+        ]
+        return cls(tuple(known), np.array(rows, dtype=np.int64))
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return tuple(sorted({name for names in self.sets for name in names}))
+
+    def matrix(self) -> Singles:
+        """(rows, words): 1 for a name that the row has."""
+        words = self.words
+        of_set = np.array([[word in names for word in words] for names in self.sets], dtype=np.float32)
+        return of_set.reshape(len(self.sets), len(words))[self.of_row]
+
+    def first(self) -> Strings:
+        return np.array([*(names[0] if names else "" for names in self.sets), ""], dtype=object)[self.of_row]
+
+    def after(self, holiday: Strings) -> Strings:
+        """Tuples of a row's holiday, where it has one, and its names, each once."""
+        made: dict[tuple[str, int], tuple[str, ...]] = {}
+        found = np.empty(len(holiday), dtype=object)
+        for row, (day, number) in enumerate(zip(holiday, self.of_row.tolist(), strict=True)):
+            if (day, number) not in made:
+                made[day, number] = tuple(dict.fromkeys((*filter(None, (day,)), *self.sets[number])))
+            found[row] = made[day, number]
+        return found
 
 
 def empty_calendar() -> pd.DataFrame:

@@ -10,13 +10,14 @@ import numpy as np
 from expectations.tables import HORIZON_DAYS
 from models.demand.arrays import Floats, nan_mean
 from models.demand.ensemble import tidy
-from models.demand.naive import WEEKS, SeasonalNaive
+from models.demand.naive import SeasonalNaive
 from models.demand.origins import DEAD_AFTER_DAYS, MIN_DAYS, MIN_KNOWN, Origins
 from models.demand.parameters import QUANTILES
 
 CHAMPION, NAIVE, SHORT, DEAD = "champion", "seasonal_naive", "short_history", "no_sales"
 NO_CHAMPION = "no champion yet"
 DEAD_REASON = f"nothing sold for {DEAD_AFTER_DAYS} days"
+WEEKS = HORIZON_DAYS // 7
 FEW_VALUES = 7  # known days below which their own spread says nothing
 WIDE = (0.0, 2.5)  # times the level, for those: wide on purpose
 

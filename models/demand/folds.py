@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from expectations.tables import HORIZON_DAYS
 from models.demand import sampling
 from models.demand.arrays import Floats, Ints, Strings
 from models.demand.calendar import Calendar
@@ -71,7 +70,7 @@ def windows(data: Data, last_day: int, given: Parameters) -> tuple[Origins, Floa
     o = data.origins
     rows = (o.day < last_day) & (o.day > last_day - given.history_days) & o.enough & ~o.dead
     some = o.take(np.flatnonzero(rows))
-    targets = data.panel.after(some.key, some.day, HORIZON_DAYS, until=last_day)
+    targets = data.panel.after(some.key, some.day, given.horizon, until=last_day)
     known = np.flatnonzero(~np.isnan(targets).all(axis=1))
     return some.take(known), targets[known]
 
@@ -90,7 +89,7 @@ def ask(data: Data, last_day: int, members: Members, names: tuple[str, ...], giv
         last_day=last_day,
         members=names,
         keys=origins.key,
-        actual=data.panel.after(origins.key, origins.day, HORIZON_DAYS, until=until),
+        actual=data.panel.after(origins.key, origins.day, given.horizon, until=until),
         stack=stack,
         segment=segments(origins.sparse, has_prophet(stack, names)),
         size=np.nan_to_num(naive_scale(history, 1, 1)),

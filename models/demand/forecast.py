@@ -40,7 +40,9 @@ def forecast(features: pd.DataFrame, calendar: pd.DataFrame, champion: DemandMod
         rows = np.flatnonzero(method == name)
         if len(rows):
             some = origins.take(rows)
-            units[rows] = fill.quantiles(some, days) if fill else naive_of_the_night(origins).predict(some)
+            units[rows] = (
+                fill.quantiles(some, days) if fill else naive_of_the_night(origins).predict(some, HORIZON_DAYS)
+            )
     young = np.flatnonzero(method == SHORT)
     if len(young):
         units[young], reason[young] = short(origins.take(young), origins)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from expectations.tables import HORIZON_DAYS, LAST_YEAR_LAGS
 from models.demand.arrays import Floats, Ints, Singles, divide, nan_mean
-from models.demand.calendar import DISTANCES, FLAGS, Calendar
+from models.demand.calendar import DISTANCES, FLAGS, Calendar, codes_of
 from models.demand.origins import PURE, UNITS, Origins
+from models.demand.periods import DAY, Period
 from models.demand.vocabulary import Vocabulary, codes
 
 RECENT_LAGS = 7
@@ -30,7 +30,7 @@ YEAR_COLUMNS = ("last_year_week/scale", "last_year_week_share", "last_year_to_ne
 # No day of the year and no month: two years show each of them twice, and what a model learns there is those two days
 # by heart. The yearly season comes in by the weeks of last year.
 DAY_COLUMNS = ("horizon", "day_of_month", "days_to_month_end")
-CATEGORIES = ("site", "product", "group", "sub_group", "weekday", "occasion", "occasion_week_before")
+CATEGORIES = ("site", "product", "group", "sub_group", "level", "weekday", "occasion", "occasion_week_before")
 CLIP = 50.0  # times the scale: beyond lies a series that has just begun again
 
 
@@ -52,14 +52,15 @@ class Frame:
 
 
 def build(origins: Origins, calendar: Calendar, words: Vocabulary, origin: Ints, horizon: Ints) -> Frame:
-    """The rows (`origin`, `horizon`): positions in `origins`, days ahead from 1 to 28; both (n,)."""
+    """The rows (`origin`, `horizon`): positions in `origins`, periods ahead from 1 on; both (n,)."""
     by_origin = _origin_numbers(origins)[origin]
-    week, weekday = (horizon - 1) // 7, (horizon - 1) % 7
+    season = origins.period.season
+    week, weekday = (horizon - 1) // season, (horizon - 1) % season
     parts = [
         by_origin,
         _weekday_numbers(origins, origin, weekday),
         _year_numbers(origins, origin, week),
-        _day_numbers(origins.day[origin] + horizon, horizon),
+        _day_numbers(origins.period, origins.day[origin] + horizon, horizon),
         *_calendar_numbers(origins, calendar, words, origin, horizon),
     ]
     names = (
@@ -76,11 +77,11 @@ def build(origins: Origins, calendar: Calendar, words: Vocabulary, origin: Ints,
     return Frame(np.concatenate(parts, axis=1, dtype=np.float32), names, origin, horizon)
 
 
-def build_all(origins: Origins, calendar: Calendar, words: Vocabulary) -> Frame:
-    """All 28 horizons of every origin, origin by origin."""
+def build_all(origins: Origins, calendar: Calendar, words: Vocabulary, horizon: int) -> Frame:
+    """All periods ahead of every origin, origin by origin."""
     n = len(origins)
-    origin = np.repeat(np.arange(n), HORIZON_DAYS)
-    return build(origins, calendar, words, origin, np.tile(np.arange(1, HORIZON_DAYS + 1), n))
+    origin = np.repeat(np.arange(n), horizon)
+    return build(origins, calendar, words, origin, np.tile(np.arange(1, horizon + 1), n))
 
 
 def _origin_numbers(origins: Origins) -> Floats:
@@ -104,8 +105,8 @@ def _weekday_numbers(origins: Origins, origin: Ints, weekday: Ints) -> Floats:
 
 def _year_numbers(origins: Origins, origin: Ints, week: Ints) -> Floats:
     """The same week a year ago: its size now, its part of those four weeks, and how the year before went on."""
-    weeks = np.column_stack([origins.units_column(f"units_mean_7_lag_{k}") for k in LAST_YEAR_LAGS])[origin]
-    then = weeks[np.arange(len(week)), week]
+    weeks = origins.year[origin]
+    then = weeks[np.arange(len(week)), np.minimum(week, weeks.shape[1] - 1)]
     month = nan_mean(weeks)
     share = divide(then, month)
     first = weeks[:, 0]
@@ -114,7 +115,9 @@ def _year_numbers(origins: Origins, origin: Ints, week: Ints) -> Floats:
     return np.asarray(np.clip(np.column_stack([scaled, share, onward]), None, CLIP))
 
 
-def _day_numbers(target: Ints, horizon: Ints) -> Floats:
+def _day_numbers(period: Period, target: Ints, horizon: Ints) -> Floats:
+    if period != DAY:
+        return np.column_stack([horizon, np.zeros(len(horizon)), np.zeros(len(horizon))]).astype(float)
     dates = target.astype("datetime64[D]")
     months = dates.astype("datetime64[M]")
     month_day = (dates - months.astype("datetime64[D]")).astype(int) + 1
@@ -131,8 +134,9 @@ def _calendar_numbers(
     row = calendar.find(site, target, cut_off)
     numbers = np.where((row >= 0)[:, None], calendar.numbers[row], np.nan) if len(calendar.day) else _unknown(len(row))
     holiday = FLAGS.index("is_holiday")
-    back = 7 * ((horizon - 1) // 7 + 1)  # from the target to its weekday's last known value
-    seen = [calendar.find(site, target - back - 7 * w, cut_off) for w in range(4)]
+    season = origins.period.season
+    back = season * ((horizon - 1) // season + 1)  # from the target to its weekday's last known value
+    seen = [calendar.find(site, target - back - season * w, cut_off) for w in range(4)]
     before = [
         np.where(r >= 0, calendar.numbers[r, holiday], 0.0) if len(calendar.day) else np.zeros(len(r)) for r in seen
     ]
@@ -144,7 +148,8 @@ def _calendar_numbers(
             codes(origins.product, words.products)[origin],
             codes(origins.group, words.groups)[origin],
             codes(origins.sub_group, words.sub_groups)[origin],
-            (target + 3) % 7,  # 1970-01-01 was a Thursday: Monday is 0
+            codes(origins.level, words.levels)[origin],
+            (target + 3) % season,  # 1970-01-01 was a Thursday: Monday is 0
             occasion_of_day[row],
             occasion_of_day[seen[0]],
         ]
@@ -157,16 +162,14 @@ def _unknown(n: int) -> Floats:
 
 
 def _words_by_row(calendar: Calendar, words: Vocabulary) -> tuple[Floats, Ints]:
-    """For each calendar row, and one more for an unknown day: which kinds it has (0 or 1), and its occasion's code."""
+    """For each calendar row, and one more for an unknown day: how much it has of each kind, and its occasion's code."""
     n = len(calendar.day)
     kinds = np.zeros((n + 1, len(words.kinds)))
-    place = {kind: j for j, kind in enumerate(words.kinds)}
-    for i, of_day in enumerate(calendar.kinds):
-        for kind in of_day:
-            if kind in place:
-                kinds[i, place[kind]] = 1.0
-    occasions = np.array([*(calendar.occasion(i) for i in range(n)), ""], dtype=object)
-    return kinds, codes(occasions, words.occasions)
+    for j, at in enumerate(codes_of(np.array(calendar.kinds, dtype=object), words.kinds)):
+        if at >= 0:
+            kinds[:n, j] = calendar.kind_share[:, at]
+    of_occasion = codes_of(np.array(words.occasions, dtype=object), (*calendar.occasions, ""))
+    return kinds, of_occasion[np.append(calendar.occasion, -1)]
 
 
 def digest(*arrays: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> str:

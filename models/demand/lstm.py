@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from expectations.tables import HORIZON_DAYS
 from models.demand.arrays import Floats, Singles
 from models.demand.calendar import Calendar
 from models.demand.frame import CATEGORIES, ORIGIN_COLUMNS, USUAL, build_all
@@ -34,19 +33,21 @@ class Inputs:
     base: Singles
 
 
-def inputs(origins: Origins, calendar: Calendar, words: Vocabulary) -> Inputs:
+def inputs(origins: Origins, calendar: Calendar, words: Vocabulary, horizon: int) -> Inputs:
     """What the network sees of `origins`, not yet standardised; unknown is NaN."""
-    frame = build_all(origins, calendar, words)
+    frame = build_all(origins, calendar, words, horizon)
     n, split = len(origins), len(ORIGIN_COLUMNS)
-    cube = frame.x.reshape(n, HORIZON_DAYS, -1)
+    cube = frame.x.reshape(n, horizon, -1)
     weekday = cube[:, :, frame.names.index("weekday")]
     numbers = cube[:, :, split : len(frame.names) - len(CATEGORIES)]
     base = cube[:, :, frame.names.index(USUAL)]
     lags = origins.lags[:, ::-1] / origins.scale[:, None]
-    # the 28 days that end with the origin have the weekdays of the 28 days ahead
-    past = np.stack([lags, *_one_hot(weekday, 7)], axis=2)
+    season = origins.period.season
+    # whole seasons end with the origin: its past has the weekdays of the days ahead
+    places = np.tile(weekday[:, :season], lags.shape[1] // season)
+    past = np.stack([lags, *_one_hot(places, season)], axis=2)
     static = np.concatenate([cube[:, 0, :split], *_names(cube[:, 0], frame.names, words)], axis=1)
-    future = np.concatenate([numbers, np.stack(_one_hot(weekday, 7), axis=2)], axis=2)
+    future = np.concatenate([numbers, np.stack(_one_hot(weekday, season), axis=2)], axis=2)
     return Inputs(*(a.astype(np.float32) for a in (past, static, future, base)))
 
 
@@ -57,7 +58,12 @@ def _one_hot(codes: Singles, size: int) -> list[Singles]:
 def _names(rows: Singles, names: tuple[str, ...], words: Vocabulary) -> list[Singles]:
     """One column a site, product and group, where there are few of them; a name unknown has none set."""
     parts = []
-    for name, known in (("site", words.sites), ("product", words.products), ("group", words.groups)):
+    for name, known in (
+        ("site", words.sites),
+        ("product", words.products),
+        ("group", words.groups),
+        ("level", words.levels),
+    ):
         if 1 < len(known) <= MAX_ONE_HOT:
             parts.append(np.stack(_one_hot(rows[:, names.index(name)], len(known)), axis=1))
     return parts
@@ -91,12 +97,12 @@ class Lstm:
             given.base,
         )
 
-    def predict(self, origins: Origins, calendar: Calendar, words: Vocabulary) -> Floats:
-        """(n, 28, 3) in pieces, not sorted."""
-        parts = [np.zeros((0, HORIZON_DAYS, 3))]
+    def predict(self, origins: Origins, calendar: Calendar, words: Vocabulary, horizon: int) -> Floats:
+        """(n, horizon, 3) in pieces, not sorted."""
+        parts = [np.zeros((0, horizon, 3))]
         for begin in range(0, len(origins), CHUNK):
             some = origins.take(np.arange(begin, min(begin + CHUNK, len(origins))))
-            out = self.forward(self.standardise(inputs(some, calendar, words)))
+            out = self.forward(self.standardise(inputs(some, calendar, words, horizon)))
             parts.append(out.astype(float) * some.scale[:, None, None])
         return np.concatenate(parts)
 

@@ -39,10 +39,10 @@ def fit(
     seed: int,
     threads: int,
 ) -> Trained:
-    """Fit on windows: `targets` is (n, 28) in pieces, NaN where unknown. The same input and seed give the same weights."""
+    """Fit on windows: `targets` is (n, horizon) in pieces, NaN where unknown. The same input and seed give the same weights."""
     keras = _keras(threads)
     keras.utils.set_random_seed(seed)
-    raw = inputs(origins, calendar, words)
+    raw = inputs(origins, calendar, words, targets.shape[1])
     scales = _scales(raw)
     past, static, future = (standard(getattr(raw, k), *scales[k]) for k in ("past", "static", "future"))
     ready = Inputs(past, static, future, raw.base)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from expectations.tables import HORIZON_DAYS
 from models.demand.arrays import Floats
 from models.demand.calendar import Calendar
 from models.demand.frame import build_all
@@ -30,6 +29,7 @@ class Members:
 
     words: Vocabulary
     naive: SeasonalNaive
+    horizon: int
     trees: Trees | None = None
     paths: Paths | None = None
     lstm: Lstm | None = None
@@ -41,39 +41,44 @@ class Members:
         return (SEASONAL_NAIVE, *(name for name, member in there.items() if member is not None))
 
     def stack(self, names: tuple[str, ...], origins: Origins, calendar: Calendar) -> Floats:
-        """What `names` say, (n, 28, 3, names) in pieces; NaN where a member says nothing."""
+        """What `names` say, (n, horizon, 3, names) in pieces; NaN where a member says nothing."""
         say: dict[str, Callable[[], Floats]] = {
-            SEASONAL_NAIVE: lambda: self.naive.predict(origins),
+            SEASONAL_NAIVE: lambda: self.naive.predict(origins, self.horizon),
             LIGHTGBM: lambda: self._trees(origins, calendar),
             PROPHET: lambda: self._path(origins),
             LSTM: lambda: self._lstm(origins, calendar),
         }
         if not names:
-            return np.zeros((len(origins), HORIZON_DAYS, len(QUANTILES), 0))
+            return np.zeros((len(origins), self.horizon, len(QUANTILES), 0))
         return np.stack([say[name]() for name in names], axis=-1)
 
     def _trees(self, origins: Origins, calendar: Calendar) -> Floats:
         if self.trees is None:
             raise ValueError("LightGBM was asked and is not among the fitted members")
-        parts = [np.zeros((0, HORIZON_DAYS, len(QUANTILES)))]
+        parts = [np.zeros((0, self.horizon, len(QUANTILES)))]
         for begin in range(0, len(origins), CHUNK):
             some = origins.take(np.arange(begin, min(begin + CHUNK, len(origins))))
-            scaled = self.trees.predict(build_all(some, calendar, self.words), self.threads)
-            parts.append(scaled.reshape(len(some), HORIZON_DAYS, -1) * some.scale[:, None, None])
+            scaled = self.trees.predict(build_all(some, calendar, self.words, self.horizon), self.threads)
+            parts.append(scaled.reshape(len(some), self.horizon, -1) * some.scale[:, None, None])
         return np.concatenate(parts)
 
     def _path(self, origins: Origins) -> Floats:
         if self.paths is None:
             raise ValueError("Prophet was asked and is not among the fitted members")
-        return self.paths.predict(origins)
+        return self.paths.predict(origins, self.horizon)
 
     def _lstm(self, origins: Origins, calendar: Calendar) -> Floats:
         if self.lstm is None:
             raise ValueError("the LSTM was asked and is not among the fitted members")
-        return self.lstm.predict(origins, calendar, self.words)
+        return self.lstm.predict(origins, calendar, self.words, self.horizon)
 
     def save(self, folder: Path) -> None:
-        known = {"members": list(self.names), "words": self.words.to_dict(), "naive": self.naive.to_dict()}
+        known = {
+            "members": list(self.names),
+            "words": self.words.to_dict(),
+            "naive": self.naive.to_dict(),
+            "horizon": self.horizon,
+        }
         (folder / "members.json").write_text(json.dumps(known, indent=1))
         for member in (self.trees, self.paths, self.lstm):
             if member is not None:
@@ -86,6 +91,7 @@ class Members:
         return cls(
             words=Vocabulary.from_dict(known["words"]),
             naive=SeasonalNaive.from_dict(known["naive"]),
+            horizon=known["horizon"],
             trees=Trees.load(folder) if LIGHTGBM in names else None,
             paths=Paths.load(folder) if PROPHET in names else None,
             lstm=Lstm.load(folder) if LSTM in names else None,

@@ -11,42 +11,46 @@ from models.demand.arrays import Floats, Ints, nan_mean
 from models.demand.origins import Origins
 from models.demand.parameters import QUANTILES
 
-WEEKS = 4
 
-
-def point(origins: Origins) -> Floats:
-    """The value of 28 days ahead, (n, 28), in pieces: the weekday's last known value, else the mean of what is known."""
+def point(origins: Origins, horizon: int) -> Floats:
+    """The value of the periods ahead, (n, horizon), in pieces: the season's last known value, else the mean of what is known."""
     last = origins.weekdays[:, :, 0].copy()
     for week in range(1, 4):
         last = np.where(np.isnan(last), origins.weekdays[:, :, week], last)
     last = np.where(np.isnan(last), np.nan_to_num(nan_mean(origins.lags))[:, None], last)
-    return np.tile(last, (1, WEEKS))
+    return np.tile(last, (1, seasons(origins, horizon)))[:, :horizon]
+
+
+def seasons(origins: Origins, horizon: int) -> int:
+    """How many seasons, begun ones among them, the horizon has."""
+    return -(-horizon // origins.period.season)
 
 
 @dataclass(frozen=True)
 class SeasonalNaive:
-    """`spread` is (4, 3): quantiles of (units - naive) / scale in each week ahead."""
+    """`spread` is (seasons, 3): quantiles of (units - naive) / scale in each season ahead."""
 
     spread: Floats
 
     @classmethod
     def fit(cls, origins: Origins, targets: Floats) -> SeasonalNaive:
-        """`targets` is (n, 28) in pieces, NaN where unknown. Without a single known target the bands are of no width."""
-        residual = (targets - point(origins)) / origins.scale[:, None]
-        spread = np.zeros((WEEKS, len(QUANTILES)))
-        for week in range(WEEKS):
-            of_week = residual[:, 7 * week : 7 * week + 7]
+        """`targets` is (n, horizon) in pieces, NaN where unknown. Without a known target the bands are of no width."""
+        season, horizon = origins.period.season, targets.shape[1]
+        residual = (targets - point(origins, horizon)) / origins.scale[:, None]
+        spread = np.zeros((seasons(origins, horizon), len(QUANTILES)))
+        for week in range(len(spread)):
+            of_week = residual[:, season * week : season * week + season]
             known = of_week[~np.isnan(of_week)]
             if len(known):
                 spread[week] = np.quantile(known, QUANTILES)
         spread[:, 1] = 0.0  # the median stays what the method's name says
         return cls(np.stack([np.minimum(spread[:, 0], 0), spread[:, 1], np.maximum(spread[:, 2], 0)], axis=1))
 
-    def predict(self, origins: Origins) -> Floats:
-        """(n, 28, 3) in pieces."""
-        week = np.repeat(np.arange(WEEKS), 7)
+    def predict(self, origins: Origins, horizon: int) -> Floats:
+        """(n, horizon, 3) in pieces."""
+        week = np.minimum(np.arange(horizon) // origins.period.season, len(self.spread) - 1)
         bands = self.spread[week][None, :, :] * origins.scale[:, None, None]
-        return np.maximum(point(origins)[:, :, None] + bands, 0.0)
+        return np.maximum(point(origins, horizon)[:, :, None] + bands, 0.0)
 
     def to_dict(self) -> dict[str, Any]:
         return {"spread": self.spread.tolist()}

@@ -10,12 +10,11 @@ import pandas as pd
 
 from expectations.tables import LAGS, LAST_YEAR_LAGS, ROLLING_MEANS, ROLLING_STDS
 from models.demand.arrays import Bools, Floats, Ints, Strings, days, micros, nan_mean, strings
+from models.demand.periods import DAY, Period
 
-UNITS = (  # numbers in pieces: divided by the series' scale before a member sees them
-    *(f"units_mean_{w}" for w in ROLLING_MEANS),
-    *(f"units_std_{w}" for w in ROLLING_STDS),
-    *(f"units_mean_7_lag_{k}" for k in LAST_YEAR_LAGS),
-)
+# Numbers in pieces: divided by the series' scale before a member sees them. Named after days; in weeks there are as many.
+UNITS = (*(f"units_mean_{w}" for w in ROLLING_MEANS), *(f"units_std_{w}" for w in ROLLING_STDS))
+YEAR = tuple(f"units_mean_7_lag_{k}" for k in LAST_YEAR_LAGS)
 PURE = (  # numbers that have no size of the series in them
     "units_zero_share_28",
     "days_since_first",
@@ -27,8 +26,9 @@ PURE = (  # numbers that have no size of the series in them
 MIN_DAYS = 28  # days since a series' first row, below which its weekly pattern is not known
 MIN_KNOWN = 14  # known days among the last 28, below which it is not known either
 DEAD_AFTER_DAYS = 182  # without a sale for half a year
+RECENT, OLDER = slice(2, 4), slice(4, 6)  # of the means: one and two months, half a year and a year
 SPARSE_SHARE = 0.5  # of days without units, from which a series counts as sparse
-COLUMNS = ("site", "product", "date", "cut_off", *(f"units_lag_{k}" for k in LAGS), *UNITS, *PURE)
+COLUMNS = ("site", "product", "date", "cut_off", *(f"units_lag_{k}" for k in LAGS), *UNITS, *YEAR, *PURE)
 HIERARCHY = ("product_group", "product_sub_group")
 
 
@@ -44,7 +44,10 @@ class Origins:
     cut_off: Ints
     lags: Floats
     units: Floats  # (n, len(UNITS))
+    year: Floats  # (n, seasons ahead): a season's mean a year before each of them
     pure: Floats  # (n, len(PURE))
+    level: Strings  # of the hierarchy; "" for the series themselves
+    period: Period = DAY
 
     @classmethod
     def from_features(cls, features: pd.DataFrame) -> Origins:
@@ -59,7 +62,9 @@ class Origins:
             cut_off=micros(frame["cut_off"]),
             lags=frame[[f"units_lag_{k}" for k in LAGS]].to_numpy(dtype=float),
             units=frame[list(UNITS)].to_numpy(dtype=float),
+            year=frame[list(YEAR)].to_numpy(dtype=float),
             pure=frame[list(PURE)].to_numpy(dtype=float),
+            level=np.full(len(frame), "", dtype=object),
         )
 
     def __len__(self) -> int:
@@ -67,7 +72,8 @@ class Origins:
 
     def take(self, rows: Ints | Bools) -> Origins:
         """The origins at `rows` (positions or a mask), in that order."""
-        return Origins(**{name: getattr(self, name)[rows] for name in self.__dataclass_fields__})
+        arrays = {n: getattr(self, n)[rows] for n in self.__dataclass_fields__ if n != "period"}
+        return Origins(**arrays, period=self.period)
 
     @cached_property
     def key(self) -> Strings:
@@ -79,9 +85,8 @@ class Origins:
 
         The larger of the means of 28 and 56 days, so that a plant holiday does not blow the rest up.
         """
-        means = {w: self.units[:, UNITS.index(f"units_mean_{w}")] for w in (28, 56, 182, 364)}
-        recent = np.fmax(means[28], means[56])
-        older = np.fmax(means[182], means[364])
+        means = self.units[:, : len(self.period.means)]
+        recent, older = (np.fmax(*means[:, part].T) for part in (RECENT, OLDER))
         size = np.where(np.nan_to_num(recent) > 0, recent, older)
         return np.where(np.nan_to_num(size) > 1e-9, np.nan_to_num(size), 1.0)
 
@@ -94,9 +99,10 @@ class Origins:
     @cached_property
     def dead(self) -> Bools:
         """Nothing sold for half a year, or never in half a year."""
+        long = self.period.year // 2
         since = self.pure_column("days_since_last_sale")
-        never = np.isnan(since) & (self.pure_column("days_since_first") >= DEAD_AFTER_DAYS)
-        return (since >= DEAD_AFTER_DAYS) | never
+        never = np.isnan(since) & (self.pure_column("days_since_first") >= long)
+        return (since >= long) | never
 
     @cached_property
     def enough(self) -> Bools:
@@ -110,13 +116,17 @@ class Origins:
 
     @cached_property
     def weekdays(self) -> Floats:
-        """The last four values of each weekday ahead, (n, 7, 4): [:, j, w] is what lies j+1 days ahead less w+1 weeks."""
-        back = np.array([[(6 - j) + 7 * w for w in range(4)] for j in range(7)])
+        """The last four values of each place in the season ahead, (n, season, 4).
+
+        [:, j, w] is what lies j+1 periods ahead less w+1 seasons: for days the last four of each weekday.
+        """
+        season = self.period.season
+        back = np.array([[(season - 1 - j) + season * w for w in range(4)] for j in range(season)])
         return self.lags[:, back]
 
     @cached_property
     def weekday_mean(self) -> Floats:
-        """Mean of those four, (n, 7); the series' own mean where a weekday has no known value."""
+        """Mean of those four, (n, season); the series' own mean where there is no known value."""
         own = nan_mean(self.lags)
         mean = nan_mean(self.weekdays)
         return np.where(np.isnan(mean), np.nan_to_num(own)[:, None], mean)

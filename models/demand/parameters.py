@@ -79,6 +79,7 @@ class Parameters:
     """All of it. The defaults serve 41 products of half a year and 15,000 series of five years alike."""
 
     members: tuple[str, ...] = MEMBERS
+    horizon: int = HORIZON_DAYS  # periods ahead
     seed: int = 7
     threads: int = 0  # of LightGBM and the LSTM; 0 for as many as the machine has cores
     history_days: int = 730  # origins older than that are not learned from
@@ -105,7 +106,7 @@ class Parameters:
     @property
     def panel_days(self) -> int:
         """Days of sales before a night that a training reads."""
-        return max(self.prophet.history_days, self.history_days + self.folds * self.fold_days) + HORIZON_DAYS
+        return max(self.prophet.history_days, self.history_days + self.folds * self.fold_days) + self.horizon
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it; `parameters` reads it back."""

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from expectations.tables import HORIZON_DAYS
 from models.demand.arrays import Floats, Ints, Strings, divide, nan_mean, to_date
 from models.demand.calendar import Calendar
 from models.demand.origins import Origins
@@ -70,7 +69,7 @@ def occasions(calendar: Calendar, last_days: Mapping[int, int]) -> dict[tuple[st
             days = [
                 (name, pd.Timestamp(to_date(int(calendar.day[r]))))
                 for r in rows[rows >= 0]
-                for name in dict.fromkeys((*filter(None, (calendar.holiday[r],)), *calendar.events[r]))
+                for name in calendar.names[r]
             ]
             found[str(site), last_day] = pd.DataFrame(days, columns=["holiday", "ds"])
     return found
@@ -173,14 +172,14 @@ class Paths:
     def empty(cls, last_day: int) -> Paths:
         return cls(np.array([], dtype=object), last_day - BACK_DAYS, np.zeros((0, 0)), np.zeros(0), np.zeros(0))
 
-    def predict(self, origins: Origins) -> Floats:
-        """(n, 28, 3) in pieces; NaN for a series without a path and for days that the path does not reach."""
+    def predict(self, origins: Origins, horizon: int) -> Floats:
+        """(n, horizon, 3) in pieces; NaN for a series without a path and for days that the path does not reach."""
         if len(self.keys) == 0:
-            return np.full((len(origins), HORIZON_DAYS, 3), np.nan)
+            return np.full((len(origins), horizon, 3), np.nan)
         at = np.clip(np.searchsorted(self.keys, origins.key), 0, len(self.keys) - 1)
         row = np.where(self.keys[at] == origins.key, at, -1)
-        ahead = self._at(row, origins.day, np.arange(1, HORIZON_DAYS + 1))
-        behind = self._at(row, origins.day, -np.arange(HORIZON_DAYS))
+        ahead = self._at(row, origins.day, np.arange(1, horizon + 1))
+        behind = self._at(row, origins.day, -np.arange(origins.lags.shape[1]))
         level = _level(origins.lags, behind)
         median = np.maximum(ahead, 0) * level[:, None]
         low, high = (np.where(row >= 0, side[row], np.nan)[:, None] for side in (self.low, self.high))

@@ -105,6 +105,7 @@ def _fit(
     return Members(
         words=words,
         naive=SeasonalNaive.fit(origins, targets),
+        horizon=given.horizon,
         trees=trees,
         paths=paths if PROPHET in names and len(paths.keys) else None,
         lstm=network,

@@ -27,6 +27,7 @@ class Vocabulary:
     products: tuple[str, ...]
     groups: tuple[str, ...]
     sub_groups: tuple[str, ...]
+    levels: tuple[str, ...]
     kinds: tuple[str, ...]
     occasions: tuple[str, ...]
 
@@ -38,6 +39,7 @@ class Vocabulary:
             products=_few(origins.product),
             groups=_few(origins.group),
             sub_groups=_few(origins.sub_group),
+            levels=_few(origins.level),
             kinds=_frequent(kinds, MAX_KINDS),
             occasions=_frequent(occasions, MAX_OCCASIONS),
         )

@@ -26,7 +26,7 @@ def features(weekly_world: Any) -> pd.DataFrame:
 def _frame(features: pd.DataFrame, calendar: pd.DataFrame, words_of: pd.DataFrame | None = None) -> Frame:
     origins, days = Origins.from_features(features), Calendar.from_features(calendar)
     learned = days if words_of is None else Calendar.from_features(words_of)
-    return build_all(origins, days, Vocabulary.learn(origins, learned))
+    return build_all(origins, days, Vocabulary.learn(origins, learned), 28)
 
 
 def test_same_weekdays_of_each_horizon_are_the_last_four_of_that_weekday(

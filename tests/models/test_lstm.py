@@ -46,7 +46,7 @@ def trained(data: Data, windowed: Any) -> Any:
 def test_numpy_says_what_keras_says(data: Data, windowed: Any, trained: Any) -> None:
     origins, _, words = windowed
     network: Lstm = trained.network
-    x = network.standardise(inputs(origins.take(np.arange(40)), data.calendar, words))
+    x = network.standardise(inputs(origins.take(np.arange(40)), data.calendar, words, 28))
     keras = lstm_training.keras_model(x, SMALL)
     keras.set_weights(lstm_training.weights_of(network))
     said = np.asarray(keras([x.past, x.static, x.future, x.base]))
@@ -58,7 +58,7 @@ def test_it_learns_what_a_campaign_does(data: Data, windowed: Any, trained: Any)
     words = windowed[2]
     last = data.origins.take(data.origins.day == data.last_day - 28)
     actual = data.panel.after(last.key, last.day, 28)
-    said = trained.network.predict(last, data.calendar, words)[..., 1]
+    said = trained.network.predict(last, data.calendar, words, 28)[..., 1]
     base = np.tile(last.weekday_mean, (1, 4))
     assert np.abs(said - actual).sum() < 0.75 * np.abs(base - actual).sum()
 
@@ -74,7 +74,7 @@ def test_a_stored_network_says_the_same(data: Data, windowed: Any, trained: Any,
     origins, _, words = windowed
     trained.network.save(tmp_path)
     some = origins.take(np.arange(10))
-    said = [n.predict(some, data.calendar, words) for n in (trained.network, Lstm.load(tmp_path))]
+    said = [n.predict(some, data.calendar, words, 28) for n in (trained.network, Lstm.load(tmp_path))]
     assert np.array_equal(*said)
 
 
@@ -82,10 +82,10 @@ def test_a_series_with_unknown_days_gets_numbers(data: Data, windowed: Any, trai
     origins, _, words = windowed
     some = origins.take(np.arange(4))
     some.lags[:, :3] = np.nan
-    assert np.isfinite(trained.network.predict(some, data.calendar, words)).all()
+    assert np.isfinite(trained.network.predict(some, data.calendar, words, 28)).all()
 
 
 def test_no_series_are_no_trouble(data: Data, windowed: Any, trained: Any) -> None:
     origins, _, words = windowed
     none = origins.take(np.arange(0))
-    assert trained.network.predict(none, data.calendar, words).shape == (0, 28, 3)
+    assert trained.network.predict(none, data.calendar, words, 28).shape == (0, 28, 3)

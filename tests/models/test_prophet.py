@@ -44,7 +44,7 @@ def test_the_path_follows_the_weekly_pattern_into_days_that_it_has_not_seen(
 ) -> None:
     paths = max(fitted.items())[1]
     origins = Origins.from_features(weekly_world.features([167]))
-    said = paths.predict(origins)
+    said = paths.predict(origins, 28)
     actual = Panel.from_sales(weekly_world.sales()).after(origins.key, origins.day, 28)
     for row in (2, 5):  # the origins are sorted: A00, A02, A04, B01, B03, B05
         assert np.abs(said[row, :, 1] - actual[row]).sum() / actual[row].sum() < 0.12
@@ -56,12 +56,12 @@ def test_a_path_is_moved_half_the_way_to_the_level_of_the_last_days() -> None:
     values = np.full((1, 60), 100.0)
     paths = Paths(np.array(["s/p"], dtype=object), 0, values, np.array([-10.0]), np.array([20.0]))
     origins = _origin(day_number=27, lags=np.full(28, 144.0))
-    assert paths.predict(origins)[0, 0] == pytest.approx([110, 120, 140])
+    assert paths.predict(origins, 28)[0, 0] == pytest.approx([110, 120, 140])
 
 
 def test_days_beyond_the_path_are_unknown() -> None:
     paths = Paths(np.array(["s/p"], dtype=object), 0, np.full((1, 40), 100.0), np.zeros(1), np.zeros(1))
-    said = paths.predict(_origin(day_number=27, lags=np.full(28, 100.0)))[0, :, 1]
+    said = paths.predict(_origin(day_number=27, lags=np.full(28, 100.0)), 28)[0, :, 1]
     assert list(np.isnan(said)) == [False] * 12 + [True] * 16
 
 
@@ -87,7 +87,7 @@ def test_no_series_old_enough_is_no_trouble(weekly_world: Any, cut_off: dict[int
     panel, calendar = Panel.from_sales(weekly_world.sales()), Calendar.from_features(weekly_world.calendar())
     none = prophet.fit(panel, calendar, cut_off, ProphetParameters(min_days=999))
     assert [len(p.keys) for p in none.values()] == [0, 0]
-    assert np.isnan(none[min(none)].predict(Origins.from_features(weekly_world.features([139])))).all()
+    assert np.isnan(none[min(none)].predict(Origins.from_features(weekly_world.features([139])), 28)).all()
 
 
 def _origin(day_number: int, lags: np.ndarray) -> Origins:
@@ -100,6 +100,8 @@ def _origin(day_number: int, lags: np.ndarray) -> Origins:
         day=np.array([day_number]),
         cut_off=np.array([0]),
         lags=lags[None, :],
-        units=np.ones((1, 13)),
+        units=np.ones((1, 9)),
+        year=np.ones((1, 4)),
+        level=text,
         pure=np.ones((1, 6)),
     )

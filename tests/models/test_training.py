@@ -89,7 +89,7 @@ def test_a_fold_is_judged_by_days_that_no_later_fold_is_judged_by(small_data: An
     ends = last_days(small_data, small_parameters)
     origins, targets = windows(small_data, ends[0], small_parameters)
     words = Vocabulary.learn(small_data.origins, small_data.calendar)
-    members = Members(words, SeasonalNaive.fit(origins, targets))
+    members = Members(words, SeasonalNaive.fit(origins, targets), small_parameters.horizon)
     fold = ask(small_data, ends[0], members, (SEASONAL_NAIVE,), small_parameters)
     judged = small_data.panel.until(ends[1])
     rows = fold.actual.shape[0]

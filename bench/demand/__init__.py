@@ -1,0 +1,1 @@
+"""The demand models beside their peers, on the same folds of four public data sets."""
