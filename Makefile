@@ -2,11 +2,11 @@
 
 PYTHON_IN_VENV := .venv/bin/python
 UV := .venv/bin/uv
-EXTRAS := jobs airflow local dev bench
+EXTRAS := jobs airflow local dev
 PYTEST_OPTIONS :=
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help setup demo test check up down status bench lock
+.PHONY: help setup demo test check up down status bench bench-demand lock
 
 help: ## List the recipes
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ status: setup ## Which of them run
 
 bench: setup ## The benchmarks of docs/benchmarks.md
 	@$(PYTHON_IN_VENV) -m bench
+
+bench-demand: setup ## Our demand models beside their peers on four public data sets; hours
+	@$(PYTHON_IN_VENV) -m bench.demand
 
 # Requirements format, since uv.lock would write the address of the index that it was made against.
 lock: .venv/bin/uv ## Resolve the dependencies of pyproject.toml anew (add UPGRADE=1 for newer versions)

@@ -123,7 +123,7 @@ def _sales(pinned: Pinned, tenant: str, night: date, cut_offs: pd.DataFrame, giv
 def _calendar(pinned: Pinned, tenant: str, night: date, cut_off: pd.Timestamp, given: Parameters) -> pd.DataFrame:
     from pyspark.sql import functions as F
 
-    last = night + timedelta(days=max(HORIZON_DAYS, given.prophet.path_days))
+    last = night + timedelta(days=max(HORIZON_DAYS, given.paths.path_days))
     rows = pinned.read(CALENDAR_FEATURES, Zone.FEATURES).where(in_set("tenant", [tenant]))
     # what became known later must not even lend its name
     known = rows.where((F.col("date") <= last) & (F.col("available_at") <= F.lit(cut_off.to_pydatetime())))

@@ -22,8 +22,8 @@ from models.demand.folds import Data, TooLittleHistory, evaluated
 from models.demand.forecast import COLUMNS as FORECAST_COLUMNS
 from models.demand.manifest import TrainingManifest
 from models.demand.parameters import SEASONAL_NAIVE
+from models.demand.paths import Fit, MapSeries
 from models.demand.promotion import METRIC, Decision, decide
-from models.demand.prophet import Fit, MapSeries
 from models.demand.training import ENSEMBLE, Training, train
 from models.registry import ModelRef, Registry, RegistryError, signature
 
@@ -122,7 +122,7 @@ def judge(tenant: str, training: Training, data: Data, registry: Registry) -> tu
             model = registry.load(champion)
             origins = evaluated(data, fold.last_day, training.model.parameters)
             said = model.quantiles(origins, data.calendar)
-            its = table(fold.actual[: fold.judged], said, fold.history)
+            its = table(fold.actual[: fold.judged], said, fold.history, fold.season)
             evidence["champion_version"] = champion.version
             # days of the last fold that the champion learned from: with any it has an advantage, which it keeps
             evidence["champion_saw_days"] = max(

@@ -6,11 +6,12 @@ ones before it are for tuning.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +41,7 @@ class Problem:
     calendar: pd.DataFrame
     country: str | None
     bottom: str | None  # the level that the others are sums of; None where the series are no hierarchy
-    folds: int = 3
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of ours, as a tenant's settings would say
 
     @property
     def dates(self) -> pd.DatetimeIndex:
@@ -48,9 +49,13 @@ class Problem:
         return pd.date_range(self.first, periods=self.units.shape[1] + self.horizon, freq=self.frequency)
 
     @property
-    def origins(self) -> list[int]:
+    def test(self) -> int:
+        """How many periods are known before the test window."""
+        return self.units.shape[1] - self.horizon
+
+    def origins(self, folds: int) -> list[int]:
         """How many periods each fold knows, oldest first; the last is the test."""
-        return [self.units.shape[1] - self.horizon * k for k in range(self.folds, 0, -1)]
+        return [self.units.shape[1] - self.horizon * k for k in range(folds, 0, -1)]
 
     @property
     def kinds(self) -> list[str]:
@@ -167,7 +172,12 @@ def m4_weekly(data: Path) -> Problem:
     calendar = _calendar(
         pd.DataFrame(columns=["site", "date", "event", "kind"]), [], None, date(2016, 1, 4), date(2016, 1, 4)
     )
-    return Problem("m4_weekly", "W-MON", 1, 13, first, series, units, calendar, None, bottom=None)
+    settings = {
+        "members": ["seasonal_naive", "lightgbm", "lstm", "mstl", "ets", "theta"],
+        "history_days": 260,
+        "paths": {"max_series": 400},
+    }
+    return Problem("m4_weekly", "W-MON", 1, 13, first, series, units, calendar, None, bottom=None, settings=settings)
 
 
 def _calendar(events: pd.DataFrame, sites: list[str], country: str | None, first: date, last: date) -> pd.DataFrame:

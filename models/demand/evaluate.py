@@ -35,12 +35,12 @@ def rmsse(actual: Floats, forecast: Floats, history: Floats) -> Floats:
     return np.sqrt(nan_mean((actual - forecast) ** 2) / naive_scale(history, 1, 2))
 
 
-def mase(actual: Floats, forecast: Floats, history: Floats) -> Floats:
-    """Mean absolute scaled error with season 7, (series,): MAE over that of the seasonal naive in the history.
+def mase(actual: Floats, forecast: Floats, history: Floats, season: int = SEASON) -> Floats:
+    """Mean absolute scaled error with a season (7 for days, 1 for weeks), (series,): MAE over that of the seasonal naive in the history.
 
     Source: Hyndman and Koehler 2006, Int. J. Forecasting 22; with a season as in the M4 competition.
     """
-    return nan_mean(np.abs(actual - forecast)) / naive_scale(history, SEASON, 1)
+    return nan_mean(np.abs(actual - forecast)) / naive_scale(history, season, 1)
 
 
 def wape(actual: Floats, forecast: Floats) -> float:
@@ -51,6 +51,16 @@ def wape(actual: Floats, forecast: Floats) -> float:
     known = ~np.isnan(actual)
     total = float(np.abs(actual[known]).sum())
     return float(np.abs(actual - forecast)[known].sum()) / total if total > 0 else float("nan")
+
+
+def mape(actual: Floats, forecast: Floats) -> float:
+    """Mean absolute percentage error over the rows with units: what planners ask for.
+
+    It misleads: a day of 1 unit weighs as much as one of 1,000, a day without units is left out, and the forecast that
+    makes it least is too low (Kolassa 2020, Int. J. Forecasting 36). Read it beside WAPE and bias.
+    """
+    sold = np.nan_to_num(actual) > 0
+    return float((np.abs(actual - forecast)[sold] / actual[sold]).mean()) if sold.any() else float("nan")
 
 
 def bias(actual: Floats, forecast: Floats) -> float:
@@ -92,13 +102,14 @@ def coverage(actual: Floats, quantiles: Floats) -> float:
     return float(inside[known].mean()) if known.any() else float("nan")
 
 
-def table(actual: Floats, quantiles: Floats, history: Floats) -> dict[str, float]:
+def table(actual: Floats, quantiles: Floats, history: Floats, season: int = SEASON) -> dict[str, float]:
     """All metrics of one fold: `actual` (series, days), `quantiles` (series, days, 3), `history` (series, days before)."""
     median = quantiles[..., 1]
     return {
         "rmsse": _mean(rmsse(actual, median, history)),
-        "mase": _mean(mase(actual, median, history)),
+        "mase": _mean(mase(actual, median, history, season)),
         "wape": wape(actual, median),
+        "mape": mape(actual, median),
         "bias": bias(actual, median),
         "pinball": _mean(scaled_pinball(actual, quantiles, history)),
         "coverage": coverage(actual, quantiles),

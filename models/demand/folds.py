@@ -12,7 +12,7 @@ from models.demand.calendar import Calendar
 from models.demand.ensemble import segments
 from models.demand.evaluate import naive_scale
 from models.demand.members import Members
-from models.demand.model import has_prophet
+from models.demand.model import has_path
 from models.demand.origins import Origins
 from models.demand.panel import Panel
 from models.demand.parameters import Parameters
@@ -41,15 +41,16 @@ class Fold:
     last_day: int
     members: tuple[str, ...]
     keys: Strings  # (n,)
-    actual: Floats  # (n, 28), NaN where unknown
-    stack: Floats  # (n, 28, 3, members)
+    actual: Floats  # (n, horizon), NaN where unknown
+    stack: Floats  # (n, horizon, 3, members)
     segment: Ints  # (n,)
     size: Floats  # (n,): mean absolute one-day difference of the history
     history: Floats  # (judged, days): units up to `last_day`
     judged: int
+    season: int = 7
 
     def of(self, names: tuple[str, ...]) -> Floats:
-        """What `names` said, (n, 28, 3, names)."""
+        """What `names` said, (n, horizon, 3, names)."""
         return self.stack[..., [self.members.index(n) for n in names]]
 
 
@@ -91,10 +92,11 @@ def ask(data: Data, last_day: int, members: Members, names: tuple[str, ...], giv
         keys=origins.key,
         actual=data.panel.after(origins.key, origins.day, given.horizon, until=until),
         stack=stack,
-        segment=segments(origins.sparse, has_prophet(stack, names)),
+        segment=segments(origins.sparse, origins.level, has_path(stack, names)),
         size=np.nan_to_num(naive_scale(history, 1, 1)),
         history=history[: len(judged)],
         judged=len(judged),
+        season=origins.period.season,
     )
 
 

@@ -72,6 +72,7 @@ def build(origins: Origins, calendar: Calendar, words: Vocabulary, origin: Ints,
         *DISTANCES,
         "holidays_in_same_weekdays",
         *(f"kind_{k}" for k in words.kinds),
+        *(f"kind_{k}_in_same_weekdays" for k in words.kinds),
         *CATEGORIES,
     )
     return Frame(np.concatenate(parts, axis=1, dtype=np.float32), names, origin, horizon)
@@ -142,6 +143,8 @@ def _calendar_numbers(
     ]
     kind_of_day, occasion_of_day = _words_by_row(calendar, words)
     kinds = kind_of_day[row]  # the last row of both is the unknown day: index -1
+    # what the same weekdays had: their mean is another with a campaign in it
+    kinds_before = np.mean([kind_of_day[r] for r in seen], axis=0)
     categories = np.column_stack(
         [
             codes(origins.site, words.sites)[origin],
@@ -154,7 +157,7 @@ def _calendar_numbers(
             occasion_of_day[seen[0]],
         ]
     ).astype(float)
-    return numbers, np.sum(before, axis=0)[:, None], kinds, np.where(categories < 0, np.nan, categories)
+    return numbers, np.sum(before, axis=0)[:, None], kinds, kinds_before, np.where(categories < 0, np.nan, categories)
 
 
 def _unknown(n: int) -> Floats:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,8 @@ from models.demand.frame import build_all
 from models.demand.lstm import Lstm
 from models.demand.naive import SeasonalNaive
 from models.demand.origins import Origins
-from models.demand.parameters import LIGHTGBM, LSTM, PROPHET, QUANTILES, SEASONAL_NAIVE
-from models.demand.prophet import Paths
+from models.demand.parameters import LIGHTGBM, LSTM, PATHS, QUANTILES, SEASONAL_NAIVE
+from models.demand.paths import Paths
 from models.demand.trees import Trees
 from models.demand.vocabulary import Vocabulary
 
@@ -31,22 +32,23 @@ class Members:
     naive: SeasonalNaive
     horizon: int
     trees: Trees | None = None
-    paths: Paths | None = None
     lstm: Lstm | None = None
+    paths: Mapping[str, Paths] = field(default_factory=dict)
     threads: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
-        there = {LIGHTGBM: self.trees, PROPHET: self.paths, LSTM: self.lstm}
-        return (SEASONAL_NAIVE, *(name for name, member in there.items() if member is not None))
+        there = {LIGHTGBM: self.trees, LSTM: self.lstm}
+        fitted = (name for name, member in there.items() if member is not None)
+        return (SEASONAL_NAIVE, *fitted, *(m for m in PATHS if m in self.paths))
 
     def stack(self, names: tuple[str, ...], origins: Origins, calendar: Calendar) -> Floats:
         """What `names` say, (n, horizon, 3, names) in pieces; NaN where a member says nothing."""
         say: dict[str, Callable[[], Floats]] = {
             SEASONAL_NAIVE: lambda: self.naive.predict(origins, self.horizon),
             LIGHTGBM: lambda: self._trees(origins, calendar),
-            PROPHET: lambda: self._path(origins),
             LSTM: lambda: self._lstm(origins, calendar),
+            **{m: partial(p.predict, origins, self.horizon) for m, p in self.paths.items()},
         }
         if not names:
             return np.zeros((len(origins), self.horizon, len(QUANTILES), 0))
@@ -62,11 +64,6 @@ class Members:
             parts.append(scaled.reshape(len(some), self.horizon, -1) * some.scale[:, None, None])
         return np.concatenate(parts)
 
-    def _path(self, origins: Origins) -> Floats:
-        if self.paths is None:
-            raise ValueError("Prophet was asked and is not among the fitted members")
-        return self.paths.predict(origins, self.horizon)
-
     def _lstm(self, origins: Origins, calendar: Calendar) -> Floats:
         if self.lstm is None:
             raise ValueError("the LSTM was asked and is not among the fitted members")
@@ -80,9 +77,11 @@ class Members:
             "horizon": self.horizon,
         }
         (folder / "members.json").write_text(json.dumps(known, indent=1))
-        for member in (self.trees, self.paths, self.lstm):
+        for member in (self.trees, self.lstm):
             if member is not None:
                 member.save(folder)
+        for name, paths in self.paths.items():
+            paths.save(folder / f"{name}.npz")
 
     @classmethod
     def load(cls, folder: Path, threads: int = 0) -> Members:
@@ -93,7 +92,7 @@ class Members:
             naive=SeasonalNaive.from_dict(known["naive"]),
             horizon=known["horizon"],
             trees=Trees.load(folder) if LIGHTGBM in names else None,
-            paths=Paths.load(folder) if PROPHET in names else None,
             lstm=Lstm.load(folder) if LSTM in names else None,
+            paths={m: Paths.load(folder / f"{m}.npz") for m in PATHS if m in names},
             threads=threads,
         )

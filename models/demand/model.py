@@ -13,9 +13,9 @@ from models.demand.calendar import Calendar
 from models.demand.ensemble import Blend, segments
 from models.demand.members import Members
 from models.demand.origins import Origins
-from models.demand.parameters import PROPHET, Parameters, parameters
+from models.demand.parameters import PATHS, Parameters, parameters
 
-FORMAT = 1
+FORMAT = 2
 
 
 class ModelFormatError(ValueError):
@@ -32,9 +32,9 @@ class DemandModel:
     blend: Blend
 
     def quantiles(self, origins: Origins, calendar: Calendar) -> Floats:
-        """(n, 28, 3): quantiles 0.1, 0.5 and 0.9 in pieces; in order, not negative and finite."""
+        """(n, horizon, 3): quantiles 0.1, 0.5 and 0.9 in pieces; in order, not negative and finite."""
         stack = self.members.stack(self.blend.members, origins, calendar)
-        found = self.blend.combine(stack, segments(origins.sparse, has_prophet(stack, self.blend.members)))
+        found = self.blend.combine(stack, segments(origins.sparse, origins.level, has_path(stack, self.blend.members)))
         if not np.isfinite(found).all():
             raise FloatingPointError(f"the model of {to_date(self.last_day)} gives numbers that are not finite")
         return found
@@ -63,9 +63,10 @@ class DemandModel:
         return cls(parameters(known["parameters"]), known["last_day"], Members.load(folder, threads), blend)
 
 
-def has_prophet(stack: Floats, members: tuple[str, ...]) -> Bools:
-    """Which rows of (n, 28, 3, members) have a whole path of Prophet's."""
-    if PROPHET not in members:
-        return np.zeros(len(stack), dtype=bool)
-    path = stack[..., members.index(PROPHET)]
-    return np.asarray(~np.isnan(path).reshape(len(stack), -1).any(axis=1), dtype=bool)
+def has_path(stack: Floats, members: tuple[str, ...]) -> Bools:
+    """Which rows of (n, horizon, 3, members) have a whole path of some method."""
+    there = np.zeros(len(stack), dtype=bool)
+    for member in members:
+        if member in PATHS:
+            there |= ~np.isnan(stack[..., members.index(member)]).reshape(len(stack), -1).any(axis=1)
+    return there

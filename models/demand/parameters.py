@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 
 from expectations.tables import HORIZON_DAYS
 
-SEASONAL_NAIVE, LIGHTGBM, PROPHET, LSTM = "seasonal_naive", "lightgbm", "prophet", "lstm"
-MEMBERS = (SEASONAL_NAIVE, LIGHTGBM, PROPHET, LSTM)
+SEASONAL_NAIVE, LIGHTGBM, LSTM = "seasonal_naive", "lightgbm", "lstm"
+PROPHET, MSTL, ETS, THETA = "prophet", "mstl", "ets", "theta"
+PATHS = (PROPHET, MSTL, ETS, THETA)  # fitted series by series
+MEMBERS = (SEASONAL_NAIVE, LIGHTGBM, LSTM, *PATHS)
 QUANTILES = (0.1, 0.5, 0.9)
 MEDIAN = 0.5
 T = TypeVar("T")
@@ -50,11 +52,11 @@ class TreeParameters:
 
 
 @dataclass(frozen=True)
-class ProphetParameters:
-    """Prophet, one fit a series: it is slow, so only the series with the most units have one."""
+class PathParameters:
+    """Prophet and the statistical methods, one fit a series: only the series with the most units have one."""
 
     max_series: int = 100
-    min_days: int = 120  # below, its trend follows noise
+    min_days: int = 120  # below, a trend follows noise; in periods, as all that is called days here
     history_days: int = 731  # as far back as the calendar of features goes: before it no day would be a holiday
     changepoint_prior_scale: float = 0.05
     path_days: int = 120  # how far ahead its path is stored: a champion that old should have been replaced
@@ -78,7 +80,8 @@ class LstmParameters:
 class Parameters:
     """All of it. The defaults serve 41 products of half a year and 15,000 series of five years alike."""
 
-    members: tuple[str, ...] = MEMBERS
+    # Of days the statistical methods bring nothing beside these (no weight on M5 or the factory); of weeks they do.
+    members: tuple[str, ...] = (SEASONAL_NAIVE, LIGHTGBM, LSTM, PROPHET)
     horizon: int = HORIZON_DAYS  # periods ahead
     seed: int = 7
     threads: int = 0  # of LightGBM and the LSTM; 0 for as many as the machine has cores
@@ -90,7 +93,7 @@ class Parameters:
     min_history_days: int = 56  # what the first fold must have to learn from
     evaluation_max_series: int = 1_500  # beyond, the folds are judged on a fixed sample of the series
     trees: TreeParameters = field(default_factory=TreeParameters)
-    prophet: ProphetParameters = field(default_factory=ProphetParameters)
+    paths: PathParameters = field(default_factory=PathParameters)
     lstm: LstmParameters = field(default_factory=LstmParameters)
 
     def __post_init__(self) -> None:
@@ -106,7 +109,7 @@ class Parameters:
     @property
     def panel_days(self) -> int:
         """Days of sales before a night that a training reads."""
-        return max(self.prophet.history_days, self.history_days + self.folds * self.fold_days) + self.horizon
+        return max(self.paths.history_days, self.history_days + self.folds * self.fold_days) + self.horizon
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it; `parameters` reads it back."""
@@ -116,7 +119,7 @@ class Parameters:
 def parameters(given: Mapping[str, Any]) -> Parameters:
     """Parameters from a mapping (nested as in `to_dict`). Raises ParameterError for an unknown name."""
     values = dict(given)
-    parts = {"trees": TreeParameters, "prophet": ProphetParameters, "lstm": LstmParameters}
+    parts = {"trees": TreeParameters, "paths": PathParameters, "lstm": LstmParameters}
     for name, kind in parts.items():
         if name in values:
             values[name] = _filled(kind, values[name], name + ".")

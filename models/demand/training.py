@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.demand import ensemble, evaluate, prophet, sampling
+from models.demand import ensemble, evaluate, paths, sampling
 from models.demand.arrays import Floats, to_date
 from models.demand.ensemble import Blend
 from models.demand.folds import Data, Fold, ask, last_days, windows
@@ -20,8 +20,8 @@ from models.demand.members import Members
 from models.demand.model import DemandModel
 from models.demand.naive import SeasonalNaive
 from models.demand.origins import Origins
-from models.demand.parameters import LIGHTGBM, LSTM, PROPHET, Parameters
-from models.demand.prophet import MapSeries, Paths
+from models.demand.parameters import LIGHTGBM, LSTM, PATHS, Parameters
+from models.demand.paths import MapSeries, Paths
 from models.demand.trees import Trees
 from models.demand.vocabulary import Vocabulary
 
@@ -32,7 +32,7 @@ Scores = dict[str, dict[str, dict[str, float]]]  # last day of the fold -> model
 
 @dataclass(frozen=True)
 class Training:
-    """A trained model and its evidence: `judged` is the last fold, `quantiles` (n, 28, 3) what the ensemble said of it."""
+    """A trained model and its evidence: `judged` is the last fold, `quantiles` (n, horizon, 3) what the ensemble said of it."""
 
     model: DemandModel
     scores: Scores
@@ -60,37 +60,47 @@ class Clock:
 
 
 def train(
-    data: Data, given: Parameters, map_series: MapSeries = prophet.map_here, progress: Progress = lambda _: None
+    data: Data, given: Parameters, map_series: MapSeries = paths.map_here, progress: Progress = lambda _: None
 ) -> Training:
     """Train and judge. Raises TooLittleHistory. The same data, parameters and seed give the same model."""
     clock = Clock(progress)
     words = Vocabulary.learn(data.origins, data.calendar)
     days = last_days(data, given)
-    paths = _paths(data, [*days, data.last_day], given, map_series, clock)
+    ways = _paths(data, [*days, data.last_day], given, map_series, clock)
     folds = []
     for day in days:
-        members = _fit(data, day, given.members, words, paths[day], given, clock)
+        members = _fit(data, day, given.members, words, ways[day], given, clock)
         folds.append(ask(data, day, members, members.names, given))
     # an early fold may have had too little for some member: only those that all folds have can be weighed together
     names = tuple(n for n in given.members if all(n in fold.members for fold in folds))
     scores, quantiles = judge(folds, names)
     blend = _blend(folds, names)
-    final = _fit(data, data.last_day, blend.used, words, paths[data.last_day], given, clock)
+    final = _fit(data, data.last_day, blend.used, words, ways[data.last_day], given, clock)
     rows, frame_hash = frame_digest(data, words, given)
     model = DemandModel(given, data.last_day, final, blend.only(blend.used))
     return Training(model, scores, folds[-1], quantiles, rows, frame_hash, clock.seconds)
 
 
-def _paths(data: Data, days: list[int], given: Parameters, map_series: MapSeries, clock: Clock) -> dict[int, Paths]:
-    if PROPHET not in given.members:
-        return {day: Paths.empty(day) for day in days}
-    with clock.of(PROPHET, f"for {len(days)} last days"):
+def _paths(
+    data: Data, days: list[int], given: Parameters, map_series: MapSeries, clock: Clock
+) -> dict[int, dict[str, Paths]]:
+    methods = tuple(m for m in given.members if m in PATHS)
+    if not methods:
+        return {day: {} for day in days}
+    with clock.of("paths", f"of {', '.join(methods)} for {len(days)} last days"):
         cut_offs = {day: int(data.origins.cut_off[data.origins.day == day].max(initial=0)) for day in days}
-        return prophet.fit(data.panel, data.calendar, cut_offs, given.prophet, map_series)
+        period = data.origins.period
+        return paths.fit(data.panel, data.calendar, methods, cut_offs, given.paths, period, given.horizon, map_series)
 
 
 def _fit(
-    data: Data, last_day: int, names: tuple[str, ...], words: Vocabulary, paths: Paths, given: Parameters, clock: Clock
+    data: Data,
+    last_day: int,
+    names: tuple[str, ...],
+    words: Vocabulary,
+    ways: Mapping[str, Paths],
+    given: Parameters,
+    clock: Clock,
 ) -> Members:
     """Members of `names` fitted on what was known on `last_day`; one without enough to learn from is left out."""
     origins, targets = windows(data, last_day, given)
@@ -107,7 +117,7 @@ def _fit(
         naive=SeasonalNaive.fit(origins, targets),
         horizon=given.horizon,
         trees=trees,
-        paths=paths if PROPHET in names and len(paths.keys) else None,
+        paths={name: way for name, way in ways.items() if name in names},
         lstm=network,
         threads=given.threads,
     )
@@ -141,18 +151,17 @@ def frame_digest(data: Data, words: Vocabulary, given: Parameters) -> tuple[int,
     return len(row), digest(frame.x, targets[row, horizon - 1], keys, origins.day, row, horizon, data.panel.units)
 
 
-def _rows(folds: list[Fold], names: tuple[str, ...]) -> tuple[Floats, ...]:
-    """The folds as rows of one day each: what was said, what happened, the series' size and segment."""
-    days = folds[0].actual.shape[1]
-    stack = np.concatenate([f.of(names).reshape(-1, 3, len(names)) for f in folds])
-    actual = np.concatenate([f.actual.reshape(-1) for f in folds])
-    size = np.concatenate([np.repeat(f.size, days) for f in folds])
-    return stack, actual, size, np.concatenate([np.repeat(f.segment, days) for f in folds])
-
-
 def _blend(folds: list[Fold], names: tuple[str, ...]) -> Blend:
-    stack, actual, size, segment = _rows(folds, names)
-    return ensemble.fit(names, stack, actual, size, segment.astype(np.int64))
+    """Fitted on the folds as rows of one day each."""
+    days = folds[0].actual.shape[1]
+    rows = ensemble.Rows(
+        stack=np.concatenate([f.of(names).reshape(-1, 3, len(names)) for f in folds]),
+        actual=np.concatenate([f.actual.reshape(-1) for f in folds]),
+        size=np.concatenate([np.repeat(f.size, days) for f in folds]),
+        segment=np.concatenate([np.repeat(f.segment, days) for f in folds]),
+        fold=np.concatenate([np.full(f.actual.size, f.last_day) for f in folds]),
+    )
+    return ensemble.fit(names, rows)
 
 
 def judge(folds: list[Fold], names: tuple[str, ...]) -> tuple[Scores, Floats]:
@@ -176,4 +185,4 @@ def _score(fold: Fold, quantiles: Floats) -> dict[str, float]:
     """Metrics of the forecasts from the fold's last day. Where a member says nothing the day is left out."""
     said = quantiles[: fold.judged]
     actual = np.where(np.isnan(said[..., 1]), np.nan, fold.actual[: fold.judged])
-    return evaluate.table(actual, said, fold.history)
+    return evaluate.table(actual, said, fold.history, fold.season)

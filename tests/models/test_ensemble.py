@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from models.demand import ensemble
-from models.demand.ensemble import MIN_WEIGHT, SEGMENTS, Blend, equal, fit, segments
+from models.demand.ensemble import MIN_WEIGHT, SEGMENTS, Blend, Rows, equal, segments
 
 NUMBERS = st.floats(-1e6, 1e6) | st.just(float("nan"))
 
@@ -23,7 +25,7 @@ def test_whatever_members_say_quantiles_are_in_order_finite_and_not_negative(
     stack: np.ndarray, widths: np.ndarray
 ) -> None:
     stack[..., 0] = np.nan_to_num(stack[..., 0])  # seasonal naive always says something
-    blend = Blend(("a", "b", "c"), np.full((len(SEGMENTS), 3), 1 / 3), widths)
+    blend = replace(equal(("a", "b", "c")), widths=widths)
     found = blend.combine(stack, np.array([0, 1, 2, 3]))
     assert np.isfinite(found).all()
     assert (found >= 0).all()
@@ -31,9 +33,16 @@ def test_whatever_members_say_quantiles_are_in_order_finite_and_not_negative(
 
 
 def test_where_a_member_says_nothing_the_others_share_its_weight() -> None:
-    blend = Blend(("a", "b", "c"), np.tile([0.5, 0.3, 0.2], (len(SEGMENTS), 1)), np.ones((len(SEGMENTS), 2)))
+    blend = replace(equal(("a", "b", "c")), weights=np.tile([0.5, 0.3, 0.2], (len(SEGMENTS), 1)))
     stack = np.array([10.0, 20.0, np.nan])[None, None, None, :] * np.ones((1, 1, 3, 1))
     assert blend.combine(stack, np.array([0]))[0, 0, 1] == pytest.approx((0.5 * 10 + 0.3 * 20) / 0.8)
+
+
+def fit(
+    members: tuple[str, ...], stack: np.ndarray, actual: np.ndarray, size: np.ndarray, segment: np.ndarray
+) -> Blend:
+    """Of three folds, row by row."""
+    return ensemble.fit(members, Rows(stack, actual, size, segment, np.arange(len(actual)) % 3))
 
 
 def _rows(seed: int = 1, n: int = 3000) -> tuple[np.ndarray, np.ndarray]:
@@ -78,11 +87,26 @@ def test_too_narrow_bands_are_widened_until_a_tenth_lies_on_either_side() -> Non
 def test_a_member_missing_in_a_segment_has_no_weight_there_and_may_have_it_elsewhere() -> None:
     stack, truth = _rows(n=2000)
     stack = stack[..., :2][..., ::-1].copy()  # noise, known
-    where = segments(np.zeros(2000, dtype=bool), np.arange(2000) >= 1000)
+    where = segments(np.zeros(2000, dtype=bool), np.full(2000, ""), np.arange(2000) >= 1000)
     stack[:1000, :, 1] = np.nan
     blend = fit(("noise", "prophet"), stack, truth, np.ones(2000), where)
     assert blend.weights[0] == pytest.approx([1, 0])
-    assert blend.weights[2, 1] > 0.9
+    assert blend.weights[SEGMENTS.index("regular with path"), 1] > 0.9
+
+
+def test_a_member_that_brings_nothing_has_no_weight() -> None:
+    """Its noise is small enough that weights fitted to the same rows would take some of it."""
+    chance = np.random.default_rng(9)
+    truth = 100 + chance.standard_normal(3000)
+    known, worse = truth + chance.standard_normal(3000), truth + 9 * chance.standard_normal(3000)
+    stack = np.stack([m[:, None] + np.array([-1.3, 0.0, 1.3]) for m in (known, worse)], axis=-1)
+    blend = fit(("known", "worse"), stack, truth, np.ones(3000), np.zeros(3000, dtype=int))
+    assert blend.used == ("known",)
+
+
+def test_sums_are_a_segment_of_their_own() -> None:
+    found = segments(np.array([True, True]), np.array(["", "site"]), np.array([False, True]))
+    assert [SEGMENTS[n] for n in found] == ["sparse", "sum with path"]
 
 
 def test_a_small_segment_goes_with_those_that_have_the_same_members() -> None:

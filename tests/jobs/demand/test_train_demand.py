@@ -19,7 +19,7 @@ from jobs.demand_data import READ, Pinned, training_data
 from jobs.demand_settings import demand_parameters
 from jobs.errors import JobError
 from models.demand.manifest import NotTheSame, TrainingManifest
-from models.demand.prophet import SCHEMA
+from models.demand.paths import SCHEMA
 from models.registry import Registry, RegistryError
 
 
@@ -165,7 +165,10 @@ def test_parameters_of_a_home_are_for_all_tenants_and_for_one(make_lake: Callabl
     [
         ("sede: 3", "sede: no such parameter; there are members, seed"),
         ("members: [lightgbm]", "seasonal_naive is the floor"),
-        ("members: [seasonal_naive, arima]", "no member 'arima'; there are seasonal_naive, lightgbm, prophet, lstm"),
+        (
+            "members: [seasonal_naive, arima]",
+            "no member 'arima'; there are seasonal_naive, lightgbm, lstm, prophet, mstl, ets, theta",
+        ),
         ("trees: {leafs: 3}", "trees.leafs: no such parameter"),
         ("folds: 0", "folds=0: give at least 1"),
         ("a: [", "it is no YAML"),
