@@ -25,8 +25,8 @@ def origins_at(panel: Panel, series: pd.DataFrame, row: Ints, day: Ints, period:
     """
     sums = _Sums.of(panel.units)
     t = day - panel.first_day
-    squares = _Sums.of(_centred(panel.units) ** 2)
-    centred = _Sums.of(_centred(panel.units))
+    about_first = _centred(panel.units)
+    centred, squares = _Sums.of(about_first), _Sums.of(about_first**2)
     lags = sums.values(row, t[:, None] - np.arange(LAGS)[None, :])
     means = [sums.mean(row, t, w) for w in period.means]
     stds = [_std(centred, squares, row, t, w) for w in period.stds]
@@ -92,10 +92,10 @@ class _Sums:
 
 
 def _centred(units: Floats) -> Floats:
-    """About each series' own mean: squares of large numbers would cancel."""
+    """About each series' first value: squares of large numbers would cancel, and a mean of all would know the future."""
     known = ~np.isnan(units)
-    mean = divide(np.nan_to_num(units).sum(axis=1), known.sum(axis=1))
-    return units - np.nan_to_num(mean)[:, None]
+    first = units[np.arange(len(units)), known.argmax(axis=1)]
+    return units - np.nan_to_num(first)[:, None]
 
 
 def _std(centred: _Sums, squares: _Sums, row: Ints, t: Ints, width: int) -> Floats:
