@@ -139,17 +139,17 @@ def test_what_became_known_after_the_cut_off_is_not_learned_from(make_lake: Call
 
 
 def test_spark_maps_series_as_a_plain_call_does(trained: Any) -> None:
-    tasks = pd.DataFrame({"key": ["a/1", "b/2", "c/3"], "last_day": [1, 2, 3], "units": [[1.0], [2.0, 3.0], []]})
+    tasks = pd.DataFrame(
+        {"method": "ets", "key": ["a/1", "b/2", "c/3"], "last_day": [1, 2, 3], "units": [[1.0], [2.0, 3.0], []]}
+    )
     found = train_demand.on_spark(trained.spark)(_sum_up, tasks, SCHEMA).sort_values("key", ignore_index=True)
     assert [list(p) for p in found["path"]] == [[1.0], [2.0, 3.0], []]
-    assert list(found["low"]) == [1.0, 5.0, 0.0]
+    assert [list(p) for p in found["low"]] == [[1.0], [5.0], [0.0]]
 
 
 def _sum_up(tasks: pd.DataFrame) -> pd.DataFrame:
-    low = [float(np.sum(u)) for u in tasks["units"]]
-    return pd.DataFrame(
-        {"key": tasks["key"], "last_day": tasks["last_day"], "path": tasks["units"], "low": low, "high": low}
-    )
+    low = [[float(np.sum(u))] for u in tasks["units"]]
+    return tasks[["method", "key", "last_day"]].assign(path=tasks["units"], low=low, high=low)
 
 
 def test_parameters_of_a_home_are_for_all_tenants_and_for_one(make_lake: Callable[[], Any]) -> None:
@@ -163,7 +163,7 @@ def test_parameters_of_a_home_are_for_all_tenants_and_for_one(make_lake: Callabl
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("sede: 3", "sede: no such parameter; there are members, seed"),
+        ("sede: 3", "sede: no such parameter; there are members, horizon, seed"),
         ("members: [lightgbm]", "seasonal_naive is the floor"),
         (
             "members: [seasonal_naive, arima]",
