@@ -95,7 +95,7 @@ def _centred(units: Floats) -> Floats:
     """About each series' first value: squares of large numbers would cancel, and a mean of all would know the future."""
     known = ~np.isnan(units)
     first = units[np.arange(len(units)), known.argmax(axis=1)]
-    return units - np.nan_to_num(first)[:, None]
+    return np.asarray(units - np.nan_to_num(first)[:, None], dtype=float)
 
 
 def _std(centred: _Sums, squares: _Sums, row: Ints, t: Ints, width: int) -> Floats:

@@ -171,6 +171,7 @@ def test_parameters_of_a_home_are_for_all_tenants_and_for_one(make_lake: Callabl
         ),
         ("trees: {leafs: 3}", "trees.leafs: no such parameter"),
         ("folds: 0", "folds=0: give at least 1"),
+        ("horizon: 42", "horizon=42: a night forecasts 28 days"),
         ("a: [", "it is no YAML"),
         ("- 3", "write `name: value` lines"),
     ],
