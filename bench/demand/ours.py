@@ -31,7 +31,6 @@ from models.demand.training import train
 from models.demand.windows import origins_at
 
 PARTS = 32  # of the series that are fitted one by one
-PERIOD = {"D": "day", "W-MON": "week"}
 
 
 def named(problem: Problem) -> pd.DataFrame:
@@ -48,7 +47,7 @@ def named(problem: Problem) -> pd.DataFrame:
 
 def data_of(problem: Problem, known: int, given: Parameters) -> Data:
     """What the first `known` periods tell."""
-    period = PERIODS[PERIOD[problem.frequency]]
+    period = PERIODS[problem.frequency]
     days = (problem.first - pd.Timestamp(0)).days
     first = days if problem.frequency == "D" else days // 7
     last = first + known - 1
@@ -57,8 +56,7 @@ def data_of(problem: Problem, known: int, given: Parameters) -> Data:
     order = np.argsort(keys, kind="stable")
     panel = Panel(keys[order], first, problem.units[order, :known])
     row, day = _pairs(panel, last, given)
-    blocks = -(-given.horizon // period.season)
-    origins = origins_at(panel, series.iloc[order].reset_index(drop=True), row, day, period, blocks)
+    origins = origins_at(panel, series.iloc[order].reset_index(drop=True), row, day, period, given.horizon)
     return Data(origins, _calendar(problem, last + given.horizon), panel, last)
 
 

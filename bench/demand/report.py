@@ -11,6 +11,7 @@ import pandas as pd
 
 from bench.demand.problems import Floats, Problem
 from models.demand import evaluate
+from models.demand.plots import new_figure
 
 OURS = "ours"
 SHOWN = ("rmsse", "mase", "wape", "mape", "bias", "pinball", "coverage")
@@ -72,7 +73,7 @@ def _against(runs: Runs, day: str) -> list[str]:
 
 def plots(problem: Problem, runs: Runs, folder: Path) -> None:
     """`NAME.png`: RMSSE and MASE of every method and fold; `NAME-forecast.png`: ours and the best peer on four series."""
-    figure = _figure(10, 4)
+    figure = new_figure(10, 4)
     methods = sorted(
         {r["method"] for r in runs}, key=lambda m: min(r["scores"]["rmsse"] for r in runs if r["method"] == m)
     )
@@ -102,7 +103,7 @@ def _forecasts(problem: Problem, runs: Runs, folder: Path) -> None:
     total = np.nan_to_num(problem.units[:, -364:]).sum(axis=1)
     rank = np.argsort(-total, kind="stable")
     chosen = [rank[int(share * (len(rank) - 1))] for share in (0.0, 0.25, 0.5, 0.75)]
-    figure = _figure(12, 7)
+    figure = new_figure(12, 7)
     ahead = np.arange(1, horizon + 1)
     for axis, row in zip(figure.subplots(2, 2).reshape(-1), chosen, strict=True):
         past = problem.units[row, known - BEFORE * horizon // 2 : known]
@@ -120,12 +121,3 @@ def _forecasts(problem: Problem, runs: Runs, folder: Path) -> None:
     figure.axes[0].legend(fontsize=7)
     figure.suptitle(f"{problem.name}: the test window; periods from the origin", fontsize=9)
     figure.savefig(folder / f"{problem.name}-forecast.png", dpi=110)
-
-
-def _figure(width: float, height: float) -> Any:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure

@@ -58,3 +58,12 @@ def divide(above: Floats, below: Floats | Ints) -> Floats:
     out: Floats = np.full(shape, np.nan)
     np.divide(above, below, out=out, where=np.nan_to_num(below) > 0)
     return out
+
+
+def codes(values: Strings, words: Sequence[str] | Strings) -> Ints:
+    """Position of each value in `words`, which are sorted; -1 for a word unknown."""
+    if not len(words):
+        return np.full(len(values), -1)
+    known = np.array(words, dtype=object)
+    at = np.clip(np.searchsorted(known, values), 0, len(known) - 1)
+    return np.where(known[at] == values, at, -1).astype(np.int64)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from models.demand.arrays import Floats, Ints, Singles, Strings, days, micros, strings
+from models.demand.arrays import Floats, Ints, Singles, Strings, codes, days, micros, strings
 
 FLAGS = (
     "is_weekend",
@@ -83,8 +83,7 @@ class Calendar:
         start[site[::-1], day[::-1] - first] = np.arange(len(day))[::-1]
         np.add.at(count, (site, day - first), 1)
         words = tuple(sorted(set(occasion) - {""}))
-        at = {name: position for position, name in enumerate(words)} | {"": -1}
-        code = np.array([at[name] for name in occasion], dtype=np.int64)
+        code = codes(occasion, words)
         return cls(sites, first, start, count, known_at, day, site, numbers, kinds, kind_share, words, code, names)
 
     def find(self, site: Ints, day: Ints, cut_off: Ints) -> Ints:
@@ -119,14 +118,29 @@ class Calendar:
 
         A version of such a day is known when any of its sites' is. A site that the calendar does not have counts as none.
         """
-        parts = [self._mean_of(codes_of(self.sites, members)) for members in groups.values()]
-        sites = np.array([*self.sites, *groups], dtype=object)
-        site = np.concatenate([self.site, *(np.full(len(p[0]), len(self.sites) + i) for i, p in enumerate(parts))])
-        columns = (self.day, self.known_at, self.numbers, self.kind_share, self._occasion_names(), self.names)
-        day, known_at, numbers, share, occasion, names = (
-            np.concatenate([own, *(p[i] for p in parts)]) for i, own in enumerate(columns)
+        own = (self.day, self.known_at, self.numbers, self.kind_share, self._occasion_names(), self.names)
+        parts = [
+            own,
+            *(self._mean_of(codes(np.array(members, dtype=object), self.sites)) for members in groups.values()),
+        ]
+        named = [
+            self.sites[self.site],
+            *(np.full(len(p[0]), g, object) for g, p in zip(groups, parts[1:], strict=True)),
+        ]
+        sites, site = np.unique(np.concatenate(named), return_inverse=True)
+        day, known_at = (np.concatenate([p[i] for p in parts]) for i in (0, 1))
+        order = np.lexsort((known_at, day, site))
+        return Calendar._of(
+            sites,
+            site[order],
+            day[order],
+            known_at[order],
+            np.concatenate([p[2] for p in parts])[order],
+            self.kinds,
+            np.concatenate([p[3] for p in parts])[order],
+            np.concatenate([p[4] for p in parts])[order],
+            np.concatenate([p[5] for p in parts])[order],
         )
-        return Calendar._of(sites, site, day, known_at, numbers, self.kinds, share, occasion, names)
 
     def _occasion_names(self) -> Strings:
         return np.array([*self.occasions, ""], dtype=object)[self.occasion]
@@ -154,12 +168,6 @@ class Calendar:
         occasion = np.where(often, np.array([*self.occasions, ""], dtype=object)[most], "")
         numbers, share = numbers / there[:, None], share / there[:, None]
         return day, known_at, numbers, share.astype(np.float32), occasion, names
-
-
-def codes_of(words: Strings, names: Sequence[str]) -> Ints:
-    """Position of each name in `words`, -1 where it is not there."""
-    at = {name: position for position, name in enumerate(words)}
-    return np.array([at.get(name, -1) for name in names], dtype=np.int64)
 
 
 @dataclass(frozen=True)

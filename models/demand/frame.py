@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.demand.arrays import Floats, Ints, Singles, divide, nan_mean
-from models.demand.calendar import DISTANCES, FLAGS, Calendar, codes_of
+from models.demand.arrays import Floats, Ints, Singles, codes, divide, nan_mean
+from models.demand.calendar import DISTANCES, FLAGS, Calendar
 from models.demand.origins import PURE, UNITS, Origins
 from models.demand.periods import DAY, Period
-from models.demand.vocabulary import Vocabulary, codes
+from models.demand.vocabulary import Vocabulary
 
 RECENT_LAGS = 7
 ORIGIN_COLUMNS = (
@@ -129,7 +129,7 @@ def _day_numbers(period: Period, target: Ints, horizon: Ints) -> Floats:
 def _calendar_numbers(
     origins: Origins, calendar: Calendar, words: Vocabulary, origin: Ints, horizon: Ints
 ) -> tuple[Floats, ...]:
-    site = codes(origins.site, tuple(calendar.sites))[origin]
+    site = codes(origins.site, calendar.sites)[origin]
     day, cut_off = origins.day[origin], origins.cut_off[origin]
     target = day + horizon
     row = calendar.find(site, target, cut_off)
@@ -168,10 +168,9 @@ def _words_by_row(calendar: Calendar, words: Vocabulary) -> tuple[Floats, Ints]:
     """For each calendar row, and one more for an unknown day: how much it has of each kind, and its occasion's code."""
     n = len(calendar.day)
     kinds = np.zeros((n + 1, len(words.kinds)))
-    for j, at in enumerate(codes_of(np.array(calendar.kinds, dtype=object), words.kinds)):
-        if at >= 0:
-            kinds[:n, j] = calendar.kind_share[:, at]
-    of_occasion = codes_of(np.array(words.occasions, dtype=object), (*calendar.occasions, ""))
+    at = codes(np.array(words.kinds, dtype=object), calendar.kinds)
+    kinds[:n, at >= 0] = calendar.kind_share[:, at[at >= 0]]
+    of_occasion = codes(np.array([*calendar.occasions, ""], dtype=object), words.occasions)
     return kinds, of_occasion[np.append(calendar.occasion, -1)]
 
 

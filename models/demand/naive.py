@@ -18,12 +18,7 @@ def point(origins: Origins, horizon: int) -> Floats:
     for week in range(1, 4):
         last = np.where(np.isnan(last), origins.weekdays[:, :, week], last)
     last = np.where(np.isnan(last), np.nan_to_num(nan_mean(origins.lags))[:, None], last)
-    return np.tile(last, (1, seasons(origins, horizon)))[:, :horizon]
-
-
-def seasons(origins: Origins, horizon: int) -> int:
-    """How many seasons, begun ones among them, the horizon has."""
-    return -(-horizon // origins.period.season)
+    return np.tile(last, (1, origins.period.seasons(horizon)))[:, :horizon]
 
 
 @dataclass(frozen=True)
@@ -37,7 +32,7 @@ class SeasonalNaive:
         """`targets` is (n, horizon) in pieces, NaN where unknown. Without a known target the bands are of no width."""
         season, horizon = origins.period.season, targets.shape[1]
         residual = (targets - point(origins, horizon)) / origins.scale[:, None]
-        spread = np.zeros((seasons(origins, horizon), len(QUANTILES)))
+        spread = np.zeros((origins.period.seasons(horizon), len(QUANTILES)))
         for week in range(len(spread)):
             of_week = residual[:, season * week : season * week + season]
             known = of_week[~np.isnan(of_week)]

@@ -18,7 +18,11 @@ class Period:
     stds: tuple[int, ...]
     frequency: str  # as pandas calls it
 
+    def seasons(self, horizon: int) -> int:
+        """How many seasons, begun ones among them, `horizon` periods have."""
+        return -(-horizon // self.season)
+
 
 DAY = Period("day", 7, 364, ROLLING_MEANS, ROLLING_STDS, "D")
 WEEK = Period("week", 1, 52, (2, 4, 8, 13, 26, 52), (4, 13, 26), "W-MON")
-PERIODS = {p.name: p for p in (DAY, WEEK)}
+PERIODS = {p.frequency: p for p in (DAY, WEEK)}

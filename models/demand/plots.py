@@ -19,7 +19,7 @@ BEFORE_DAYS = 56
 
 def sample(fold: Fold, quantiles: Floats) -> Figure:
     """Forecast and actual units of the biggest series of a fold; `quantiles` (n, 28, 3) begin with the judged rows."""
-    figure = _figure(11, 7)
+    figure = new_figure(11, 7)
     order = np.argsort(-np.nan_to_num(fold.actual[: fold.judged]).sum(axis=1), kind="stable")[:SHOWN]
     axes = np.atleast_1d(figure.subplots(2, 3, squeeze=False)).reshape(-1)
     ahead = np.arange(1, fold.actual.shape[1] + 1)
@@ -40,7 +40,7 @@ def sample(fold: Fold, quantiles: Floats) -> Figure:
 
 def comparison(scores: Scores, metric: str) -> Figure:
     """One bar for each fold and model."""
-    figure = _figure(9, 4)
+    figure = new_figure(9, 4)
     axis = figure.subplots()
     models = list(dict.fromkeys(m for fold in scores.values() for m in fold))
     width = 0.8 / max(1, len(models))
@@ -54,7 +54,7 @@ def comparison(scores: Scores, metric: str) -> Figure:
     return figure
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
     """A figure of its own, not of pyplot, which would keep it in memory and ask for a screen."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -7,9 +7,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
-from models.demand.arrays import Ints, Strings
 from models.demand.calendar import Calendar
 from models.demand.origins import Origins
 
@@ -60,12 +57,3 @@ def _few(names: Iterable[str]) -> tuple[str, ...]:
 def _frequent(counts: Counter[str], limit: int) -> tuple[str, ...]:
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return tuple(sorted(name for name, _ in ranked[:limit]))
-
-
-def codes(values: Strings, words: tuple[str, ...]) -> Ints:
-    """Position of each value in `words`, -1 for a word unknown."""
-    if not words:
-        return np.full(len(values), -1)
-    known = np.array(words, dtype=object)
-    at = np.clip(np.searchsorted(known, values), 0, len(known) - 1)
-    return np.where(known[at] == values, at, -1).astype(np.int64)

@@ -17,11 +17,11 @@ from models.demand.periods import Period
 LAGS = 28
 
 
-def origins_at(panel: Panel, series: pd.DataFrame, row: Ints, day: Ints, period: Period, blocks: int) -> Origins:
+def origins_at(panel: Panel, series: pd.DataFrame, row: Ints, day: Ints, period: Period, horizon: int) -> Origins:
     """The origins (`row`, `day`): positions in the panel and periods, both (n,).
 
     `series` has the columns site, product, product_group, product_sub_group and level, a row for each of the panel's keys.
-    `blocks` is how many seasons the horizon has.
+    `horizon` tells how far a year ago is looked at.
     """
     sums = _Sums.of(panel.units)
     t = day - panel.first_day
@@ -30,7 +30,9 @@ def origins_at(panel: Panel, series: pd.DataFrame, row: Ints, day: Ints, period:
     lags = sums.values(row, t[:, None] - np.arange(LAGS)[None, :])
     means = [sums.mean(row, t, w) for w in period.means]
     stds = [_std(centred, squares, row, t, w) for w in period.stds]
-    year = [sums.mean(row, t - period.year + period.season * (b + 1), period.season) for b in range(blocks)]
+    year = [
+        sums.mean(row, t - period.year + period.season * (b + 1), period.season) for b in range(period.seasons(horizon))
+    ]
     group = _group_mean(panel, series, row, t)
     known, sold = ~np.isnan(panel.units), np.nan_to_num(panel.units) > 0
     pure = {
