@@ -511,6 +511,12 @@ PROMOTIONS = Contract(
         Column("model_version", pa.string(), "Version that was judged"),
         Column("champion_version", pa.string(), "Champion at the time; null if there was none", nullable=True),
         Column("promoted", pa.bool_(), "Whether it became champion"),
+        Column(
+            "decision",
+            pa.string(),
+            "What it is from then on: champion, challenger, refused, kept (the champion stays) or rolled_back",
+            nullable=True,
+        ),
         Column("reason", pa.string(), "Why or why not, in one sentence"),
         Column("evidence", pa.string(), "Figures of candidate, champion and seasonal naive by fold, as JSON"),
         Column("decided_at", UTC_TIME, "When"),

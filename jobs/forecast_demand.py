@@ -25,6 +25,7 @@ from jobs.own_failure import own_failure
 from jobs.train_demand import registry_of
 from models.demand.fallback import CHAMPION
 from models.demand.forecast import forecast
+from models.demand.parameters import HISTORY
 from models.registry import ModelRef, Registry
 
 if TYPE_CHECKING:
@@ -90,15 +91,16 @@ def _forecast_tenant(
     ctx: Context, tenant: str, features: pd.DataFrame, calendar: pd.DataFrame, registry: Registry
 ) -> pd.DataFrame:
     ref = registry.champion(tenant)
-    model = registry.load(ref) if ref else None
-    rows = forecast(features, calendar, model)
+    floor = None if ref else registry.floor(tenant)
+    champion, without_skill = (registry.load(r) if r else None for r in (ref, floor))
+    rows = forecast(features, calendar, champion, without_skill)
     registry.loaded.clear()  # 300 champions at once would take gigabytes
-    return _published(ctx, tenant, rows, ref)
+    return _published(ctx, tenant, rows, ref or floor)
 
 
 def _published(ctx: Context, tenant: str, rows: pd.DataFrame, ref: ModelRef | None) -> pd.DataFrame:
     """The rows of the contract: what the forecast is, and where it comes from."""
-    by_model = rows["method"].to_numpy() == CHAMPION
+    by_model = rows["method"].isin((CHAMPION, HISTORY))
     named: dict[str, Any] = {}
     for column, value in (("model_name", ref and ref.name), ("model_version", ref and ref.version)):
         named[column] = [value if it else None for it in by_model]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from expectations.contract import Zone
-from expectations.tables import DEMAND_FEATURES, DEMAND_FORECAST, PROMOTIONS
+from expectations.tables import DEMAND_FEATURES, DEMAND_FORECAST
+from jobs import promotions
 from jobs.context import Context, Outcome, code_version
 from jobs.demand_data import FEATURE_COLUMNS, READ, Pinned, training_data
 from jobs.demand_settings import demand_parameters
@@ -21,9 +21,9 @@ from models.demand.evaluate import table
 from models.demand.folds import Data, TooLittleHistory, evaluated
 from models.demand.forecast import COLUMNS as FORECAST_COLUMNS
 from models.demand.manifest import TrainingManifest
-from models.demand.parameters import SEASONAL_NAIVE
+from models.demand.parameters import FLOORS
 from models.demand.paths import Fit, MapSeries
-from models.demand.promotion import METRIC, Decision, decide
+from models.demand.promotion import CHALLENGER, CHAMPION, METRIC, Decision, decide
 from models.demand.training import ENSEMBLE, Training, train
 from models.registry import ModelRef, Registry, RegistryError, signature
 
@@ -65,9 +65,13 @@ def _train_tenant(ctx: Context, tenant: str, pinned: Pinned, registry: Registry)
     ref = _log(tenant, training, pinned, registry)
     decision, champion = judge(tenant, training, data, registry)
     # The ledger first, the alias last: whatever fails between leaves the old champion, and none without its evidence.
-    _note(ctx, tenant, ref, champion, decision)
-    if decision.promoted:
+    promotions.note(ctx, tenant, ref, champion, decision)
+    if decision.role == CHAMPION:
         registry.promote(ref)
+    elif decision.role == CHALLENGER:
+        registry.challenge(ref)
+    elif champion is None:
+        registry.serve_floor(ref)
     say(f"version {ref.version} of {ref.name}: {decision.reason}")
     ctx.done(tenant, training.rows)
 
@@ -112,7 +116,7 @@ def _log(tenant: str, training: Training, pinned: Pinned, registry: Registry) ->
 
 
 def judge(tenant: str, training: Training, data: Data, registry: Registry) -> tuple[Decision, ModelRef | None]:
-    """Compare with seasonal naive and the champion on the last fold, all from the same origins."""
+    """Compare with the floors and the champion on the last fold, all from the same origins."""
     fold = training.judged
     last = training.scores[to_date(fold.last_day).isoformat()]
     champion, trouble, its = registry.champion(tenant), None, None
@@ -130,22 +134,8 @@ def judge(tenant: str, training: Training, data: Data, registry: Registry) -> tu
             )
         except Exception as error:  # noqa: BLE001  a champion that cannot speak cannot forecast either
             trouble = " ".join(str(error).split())[:200]
-    return decide(last[ENSEMBLE], last[SEASONAL_NAIVE], its, evidence, trouble), champion
-
-
-def _note(ctx: Context, tenant: str, ref: ModelRef, champion: ModelRef | None, decision: Decision) -> None:
-    row = {
-        "run_id": ctx.run_id,
-        "tenant": tenant,
-        "model_name": ref.name,
-        "model_version": ref.version,
-        "champion_version": champion.version if champion else None,
-        "promoted": decision.promoted,
-        "reason": decision.reason,
-        "evidence": decision.evidence_json,
-        "decided_at": ctx.now(),
-    }
-    ctx.lake.append(ctx.lake.table(PROMOTIONS, [row]), PROMOTIONS, Zone.OPERATIONS)
+    floors = {name: last[name] for name in FLOORS}
+    return decide(last[ENSEMBLE], floors, training.skill, its, evidence, trouble), champion
 
 
 def rebuild(ctx: Context, ref: ModelRef, registry: Registry) -> TrainingManifest:

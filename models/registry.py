@@ -1,4 +1,4 @@
-"""MLflow: the only place that imports it. What a training was, its model, and which version is champion.
+"""MLflow: the only place that imports it. What a training was, its model, and which version serves.
 
 Works on the database itself (`sqlite:///...`) and on a server. A version becomes champion by an alias, which is set
 last and in one step: whatever fails before it leaves the old champion.
@@ -22,13 +22,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from models.demand.model import DemandModel
+from models.demand.promotion import CHALLENGER, CHAMPION
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from mlflow import MlflowClient
 
 EXPERIMENT = "demand"
-CHAMPION = "champion"
+FLOOR = "floor"  # alias of the version whose floor serves where no version is champion
 MODEL = "model"
 MANIFEST = "training_manifest.json"
 _TYPES = {
@@ -167,11 +168,22 @@ class Registry:
 
     def champion(self, tenant: str) -> ModelRef | None:
         """The tenant's champion; None where it has none."""
+        return self._holder(tenant, CHAMPION)
+
+    def challenger(self, tenant: str) -> ModelRef | None:
+        """The version that forecasts beside the champion; None where there is none."""
+        return self._holder(tenant, CHALLENGER)
+
+    def floor(self, tenant: str) -> ModelRef | None:
+        """The version that was tried and has no skill: its floor serves where there is no champion."""
+        return self._holder(tenant, FLOOR)
+
+    def _holder(self, tenant: str, alias: str) -> ModelRef | None:
         from mlflow.exceptions import MlflowException
 
         client = self._client()
         try:
-            found = client.get_model_version_by_alias(model_name(tenant), CHAMPION)
+            found = client.get_model_version_by_alias(model_name(tenant), alias)
         except MlflowException as error:
             if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 return None
@@ -189,8 +201,24 @@ class Registry:
         return ModelRef(found.name, str(found.version), str(found.run_id))
 
     def promote(self, ref: ModelRef) -> None:
-        """Make `ref` the champion of its model."""
-        self._client().set_registered_model_alias(ref.name, CHAMPION, ref.version)
+        """Make `ref` the champion of its model. Whoever challenged the one before has nobody left to challenge."""
+        client = self._client()
+        client.set_registered_model_alias(ref.name, CHAMPION, ref.version)
+        client.delete_registered_model_alias(ref.name, CHALLENGER)
+
+    def challenge(self, ref: ModelRef) -> None:
+        """Make `ref` the challenger of its model, in place of one that may be there."""
+        self._client().set_registered_model_alias(ref.name, CHALLENGER, ref.version)
+
+    def retire(self, ref: ModelRef) -> None:
+        """Let `ref` challenge no longer."""
+        self._client().delete_registered_model_alias(ref.name, CHALLENGER)
+
+    def serve_floor(self, ref: ModelRef) -> None:
+        """Let the floor of `ref` serve, and nobody be champion."""
+        client = self._client()
+        client.set_registered_model_alias(ref.name, FLOOR, ref.version)
+        client.delete_registered_model_alias(ref.name, CHAMPION)
 
     def load(self, ref: ModelRef, threads: int = 0) -> DemandModel:
         """The model of a version. Raises RegistryError or ModelFormatError."""

@@ -102,6 +102,11 @@ def coverage(actual: Floats, quantiles: Floats) -> float:
     return float(inside[known].mean()) if known.any() else float("nan")
 
 
+def daily_loss(actual: Floats, quantiles: Floats, history: Floats) -> Floats:
+    """Scaled pinball loss of each day, the mean over series, (days,); NaN where nothing is known."""
+    return nan_mean(pinball(actual, quantiles).T / naive_scale(history, 1, 1)[None, :])
+
+
 def table(actual: Floats, quantiles: Floats, history: Floats, season: int = SEASON) -> dict[str, float]:
     """All metrics of one fold: `actual` (series, days), `quantiles` (series, days, 3), `history` (series, days before)."""
     median = quantiles[..., 1]

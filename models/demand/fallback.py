@@ -12,10 +12,11 @@ from models.demand.arrays import Floats, nan_mean
 from models.demand.ensemble import tidy
 from models.demand.naive import SeasonalNaive
 from models.demand.origins import DEAD_AFTER_DAYS, MIN_DAYS, MIN_KNOWN, Origins
-from models.demand.parameters import QUANTILES
+from models.demand.parameters import QUANTILES, SEASONAL_NAIVE
 
-CHAMPION, NAIVE, SHORT, DEAD = "champion", "seasonal_naive", "short_history", "no_sales"
+CHAMPION, NAIVE, SHORT, DEAD = "champion", SEASONAL_NAIVE, "short_history", "no_sales"
 NO_CHAMPION = "no champion yet"
+NO_SKILL = "no skill: no model did better than this"
 DEAD_REASON = f"nothing sold for {DEAD_AFTER_DAYS} days"
 WEEKS = HORIZON_DAYS // 7
 FEW_VALUES = 7  # known days below which their own spread says nothing

@@ -8,9 +8,20 @@ import pandas as pd
 from expectations.tables import HORIZON_DAYS
 from models.demand.arrays import Floats, Strings, to_date
 from models.demand.calendar import Calendar
-from models.demand.fallback import CHAMPION, DEAD, DEAD_REASON, NAIVE, NO_CHAMPION, SHORT, naive_of_the_night, short
+from models.demand.fallback import (
+    CHAMPION,
+    DEAD,
+    DEAD_REASON,
+    NAIVE,
+    NO_CHAMPION,
+    NO_SKILL,
+    SHORT,
+    naive_of_the_night,
+    short,
+)
 from models.demand.model import DemandModel
 from models.demand.origins import Origins
+from models.demand.parameters import HISTORY
 
 COLUMNS = (
     "site",
@@ -26,33 +37,40 @@ COLUMNS = (
 )
 
 
-def forecast(features: pd.DataFrame, calendar: pd.DataFrame, champion: DemandModel | None) -> pd.DataFrame:
+def forecast(
+    features: pd.DataFrame, calendar: pd.DataFrame, champion: DemandModel | None, floor: DemandModel | None = None
+) -> pd.DataFrame:
     """28 rows for each row of `features` (DEMAND_FEATURES of one tenant and one night), with COLUMNS.
 
     `calendar` has the columns of CALENDAR_FEATURES for the days ahead (and four weeks back). Quantiles are in order,
-    not negative and finite. Without a champion every series with enough history has seasonal naive.
+    not negative and finite. Without a champion every series with enough history has seasonal naive; or, where `floor`, a
+    model without skill, knows that the distribution of its history is better, that distribution.
     """
     origins = Origins.from_features(features)
     days = Calendar.from_features(calendar)
     units = np.zeros((len(origins), HORIZON_DAYS, 3))
-    method, reason = _methods(origins, champion is not None)
-    for name, fill in ((CHAMPION, champion), (NAIVE, None)):
+    method, reason = _methods(origins, champion, floor)
+    for name in (CHAMPION, HISTORY, NAIVE):
         rows = np.flatnonzero(method == name)
-        if len(rows):
-            some = origins.take(rows)
-            units[rows] = (
-                fill.quantiles(some, days) if fill else naive_of_the_night(origins).predict(some, HORIZON_DAYS)
-            )
+        some = origins.take(rows)
+        if len(rows) and name == CHAMPION and champion:
+            units[rows] = champion.quantiles(some, days)
+        elif len(rows) and name == HISTORY and floor and floor.members.history:
+            units[rows] = floor.members.history.predict(some, HORIZON_DAYS)
+        elif len(rows):
+            units[rows] = naive_of_the_night(origins).predict(some, HORIZON_DAYS)
     young = np.flatnonzero(method == SHORT)
     if len(young):
         units[young], reason[young] = short(origins.take(young), origins)
     return _rows(origins, units, method, reason)
 
 
-def _methods(origins: Origins, champion: bool) -> tuple[Strings, Strings]:
-    usual, why = (CHAMPION, None) if champion else (NAIVE, NO_CHAMPION)
+def _methods(origins: Origins, champion: DemandModel | None, floor: DemandModel | None) -> tuple[Strings, Strings]:
+    usual, why = (CHAMPION, None) if champion else (NAIVE, NO_SKILL if floor else NO_CHAMPION)
     method = np.full(len(origins), usual, dtype=object)
     reason = np.full(len(origins), why, dtype=object)
+    if floor and not champion:
+        method[floor.knows_history(origins)] = HISTORY
     method[~origins.enough], reason[~origins.enough] = SHORT, None
     method[origins.dead], reason[origins.dead] = DEAD, DEAD_REASON
     return method, reason

@@ -13,10 +13,11 @@ import numpy as np
 from models.demand.arrays import Floats
 from models.demand.calendar import Calendar
 from models.demand.frame import build_all
+from models.demand.history import History
 from models.demand.lstm import Lstm
 from models.demand.naive import SeasonalNaive
 from models.demand.origins import Origins
-from models.demand.parameters import LIGHTGBM, LSTM, PATHS, QUANTILES, SEASONAL_NAIVE
+from models.demand.parameters import HISTORY, LIGHTGBM, LSTM, PATHS, QUANTILES, SEASONAL_NAIVE
 from models.demand.paths import Paths
 from models.demand.trees import Trees
 from models.demand.vocabulary import Vocabulary
@@ -31,6 +32,7 @@ class Members:
     words: Vocabulary
     naive: SeasonalNaive
     horizon: int
+    history: History | None = None
     trees: Trees | None = None
     lstm: Lstm | None = None
     paths: Mapping[str, Paths] = field(default_factory=dict)
@@ -38,7 +40,7 @@ class Members:
 
     @property
     def names(self) -> tuple[str, ...]:
-        there = {LIGHTGBM: self.trees, LSTM: self.lstm}
+        there = {HISTORY: self.history, LIGHTGBM: self.trees, LSTM: self.lstm}
         fitted = (name for name, member in there.items() if member is not None)
         return (SEASONAL_NAIVE, *fitted, *(m for m in PATHS if m in self.paths))
 
@@ -46,6 +48,7 @@ class Members:
         """What `names` say, (n, horizon, 3, names) in pieces; NaN where a member says nothing."""
         say: dict[str, Callable[[], Floats]] = {
             SEASONAL_NAIVE: lambda: self.naive.predict(origins, self.horizon),
+            HISTORY: lambda: self._history(origins),
             LIGHTGBM: lambda: self._trees(origins, calendar),
             LSTM: lambda: self._lstm(origins, calendar),
             **{m: partial(p.predict, origins, self.horizon) for m, p in self.paths.items()},
@@ -53,6 +56,11 @@ class Members:
         if not names:
             return np.zeros((len(origins), self.horizon, len(QUANTILES), 0))
         return np.stack([say[name]() for name in names], axis=-1)
+
+    def _history(self, origins: Origins) -> Floats:
+        if self.history is None:
+            raise ValueError("the history was asked and is not among the fitted members")
+        return self.history.predict(origins, self.horizon)
 
     def _trees(self, origins: Origins, calendar: Calendar) -> Floats:
         if self.trees is None:
@@ -80,6 +88,8 @@ class Members:
         for member in (self.trees, self.lstm):
             if member is not None:
                 member.save(folder)
+        if self.history is not None:
+            self.history.save(folder / f"{HISTORY}.npz")
         for name, paths in self.paths.items():
             paths.save(folder / f"{name}.npz")
 
@@ -91,6 +101,7 @@ class Members:
             words=Vocabulary.from_dict(known["words"]),
             naive=SeasonalNaive.from_dict(known["naive"]),
             horizon=known["horizon"],
+            history=History.load(folder / f"{HISTORY}.npz") if HISTORY in names else None,
             trees=Trees.load(folder) if LIGHTGBM in names else None,
             lstm=Lstm.load(folder) if LSTM in names else None,
             paths={m: Paths.load(folder / f"{m}.npz") for m in PATHS if m in names},

@@ -13,9 +13,9 @@ from models.demand.calendar import Calendar
 from models.demand.ensemble import Blend, segments
 from models.demand.members import Members
 from models.demand.origins import Origins
-from models.demand.parameters import PATHS, Parameters, parameters
+from models.demand.parameters import HISTORY, PATHS, SEASONAL_NAIVE, Parameters, parameters
 
-FORMAT = 2
+FORMAT = 3
 
 
 class ModelFormatError(ValueError):
@@ -30,6 +30,7 @@ class DemandModel:
     last_day: int
     members: Members
     blend: Blend
+    floor: str = SEASONAL_NAIVE  # of the two forecasts without skill, the better one
 
     def quantiles(self, origins: Origins, calendar: Calendar) -> Floats:
         """(n, horizon, 3): quantiles 0.1, 0.5 and 0.9 in pieces; in order, not negative and finite."""
@@ -39,6 +40,11 @@ class DemandModel:
             raise FloatingPointError(f"the model of {to_date(self.last_day)} gives numbers that are not finite")
         return found
 
+    def knows_history(self, origins: Origins) -> Bools:
+        """Which origins are better forecast by the distribution of their past year than by seasonal naive, (n,)."""
+        history = self.members.history if self.floor == HISTORY else None
+        return history.knows(origins) if history else np.zeros(len(origins), dtype=bool)
+
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.members.save(folder)
@@ -47,6 +53,7 @@ class DemandModel:
             "last_day": self.last_day,
             "parameters": self.parameters.to_dict(),
             "blend": self.blend.to_dict(),
+            "floor": self.floor,
         }
         (folder / "model.json").write_text(json.dumps(known, indent=1))
 
@@ -60,7 +67,8 @@ class DemandModel:
         if known.get("format") != FORMAT:
             raise ModelFormatError(f"{folder}: format {known.get('format')!r}, this code reads {FORMAT}; train again")
         blend = Blend.from_dict(known["blend"])
-        return cls(parameters(known["parameters"]), known["last_day"], Members.load(folder, threads), blend)
+        members = Members.load(folder, threads)
+        return cls(parameters(known["parameters"]), known["last_day"], members, blend, known["floor"])
 
 
 def has_path(stack: Floats, members: tuple[str, ...]) -> Bools:

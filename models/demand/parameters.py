@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 
 from expectations.tables import HORIZON_DAYS
 
-SEASONAL_NAIVE, LIGHTGBM, LSTM = "seasonal_naive", "lightgbm", "lstm"
+SEASONAL_NAIVE, HISTORY, LIGHTGBM, LSTM = "seasonal_naive", "history", "lightgbm", "lstm"
 PROPHET, MSTL, ETS, THETA = "prophet", "mstl", "ets", "theta"
 PATHS = (PROPHET, MSTL, ETS, THETA)  # fitted series by series
-MEMBERS = (SEASONAL_NAIVE, LIGHTGBM, LSTM, *PATHS)
+FLOORS = (SEASONAL_NAIVE, HISTORY)  # without skill: each model must beat both
+MEMBERS = (*FLOORS, LIGHTGBM, LSTM, *PATHS)
 QUANTILES = (0.1, 0.5, 0.9)
 MEDIAN = 0.5
 T = TypeVar("T")
@@ -81,7 +82,7 @@ class Parameters:
     """All of it. The defaults serve 41 products of half a year and 15,000 series of five years alike."""
 
     # Of days the statistical methods bring nothing beside these (no weight on M5 or the factory); of weeks they do.
-    members: tuple[str, ...] = (SEASONAL_NAIVE, LIGHTGBM, LSTM, PROPHET)
+    members: tuple[str, ...] = (*FLOORS, LIGHTGBM, LSTM, PROPHET)
     horizon: int = HORIZON_DAYS  # periods ahead
     seed: int = 7
     threads: int = 0  # of LightGBM and the LSTM; 0 for as many as the machine has cores
@@ -100,11 +101,14 @@ class Parameters:
         for member in self.members:
             if member not in MEMBERS:
                 raise ParameterError(f"members: no member {member!r}; there are {', '.join(MEMBERS)}")
-        if SEASONAL_NAIVE not in self.members:
-            raise ParameterError(f"members: {SEASONAL_NAIVE} is the floor that every model is judged by; add it")
         for name in ("folds", "fold_days", "max_rows", "history_days"):
             if getattr(self, name) < 1:
                 raise ParameterError(f"{name}={getattr(self, name)}: give at least 1")
+
+    @property
+    def pool(self) -> tuple[str, ...]:
+        """The members, and the floors whether they were named or not."""
+        return (*FLOORS, *(m for m in self.members if m not in FLOORS))
 
     @property
     def panel_days(self) -> int:

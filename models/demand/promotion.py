@@ -1,7 +1,11 @@
-"""The promotion rule: a candidate becomes champion only if it beats seasonal naive and the present champion.
+"""The rules by which a model comes to serve, and stops serving.
 
-They are compared on the last fold, which nobody's weights have seen, by the scaled pinball loss: it judges all three
-quantiles that planners are given, and gives every series the same say.
+A trained candidate must have skill: it must beat the floors, which have none. The first one of a tenant is champion at once;
+a later one is challenger, forecasts beside the champion every night, and takes its place when enough nights tell. A
+champion that falls behind seasonal naive is rolled back.
+
+Candidates are judged on rolling origins, by the scaled pinball loss: it judges all three quantiles that planners are
+given, and gives every series the same say.
 """
 
 from __future__ import annotations
@@ -11,17 +15,27 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from models.demand.evidence import Comparison
+from models.demand.parameters import HISTORY, SEASONAL_NAIVE
+
 METRIC = "pinball"
-MARGIN = 0.01  # a gain below one per cent is noise on 28 days
+MARGIN = 0.01  # a gain below one per cent is not worth a change
+NO_SKILL_CHANCE = 0.05  # of a candidate without skill to be taken for one that has some
+CHAMPION, CHALLENGER, REFUSED, KEPT, ROLLED_BACK = "champion", "challenger", "refused", "kept", "rolled_back"
+NAMES = {SEASONAL_NAIVE: "seasonal naive", HISTORY: "the distribution of the past year"}
 
 
 @dataclass(frozen=True)
 class Decision:
-    """`evidence` holds the figures of all that were compared, by fold."""
+    """`role` is what the model is from now on; `evidence` holds the figures of all that were compared."""
 
-    promoted: bool
+    role: str
     reason: str
     evidence: Mapping[str, object]
+
+    @property
+    def promoted(self) -> bool:
+        return self.role == CHAMPION
 
     @property
     def evidence_json(self) -> str:
@@ -30,34 +44,50 @@ class Decision:
 
 def decide(
     candidate: Mapping[str, float],
-    naive: Mapping[str, float],
+    floors: Mapping[str, Mapping[str, float]],
+    skill: Comparison,
     champion: Mapping[str, float] | None,
     evidence: Mapping[str, object],
     champion_trouble: str | None = None,
 ) -> Decision:
-    """Judge by the metrics of the last fold. `champion` is None where there is none, or `champion_trouble` says why not."""
-    mine, floor = candidate[METRIC], naive[METRIC]
-    promoted, reason = _judge(mine, floor, champion, champion_trouble)
+    """Judge by the metrics of the last fold, and by `skill` against the better floor over all folds.
+
+    `champion` is None where there is none, or `champion_trouble` says why not.
+    """
+    mine = candidate[METRIC]
+    its = {name: of_floor[METRIC] for name, of_floor in floors.items() if math.isfinite(of_floor[METRIC])}
+    role, reason = _judge(mine, its, skill, champion, champion_trouble)
     figures = {
         "candidate": dict(candidate),
-        "seasonal_naive": dict(naive),
+        **{name: dict(of_floor) for name, of_floor in floors.items()},
         "champion": dict(champion) if champion else None,
     }
-    return Decision(promoted, reason, {"metric": METRIC, "margin": MARGIN, "last_fold": figures, **evidence})
+    shown = {"gain": skill.gain, "chance": skill.chance, "days": skill.pairs}
+    return Decision(
+        role, reason, {"metric": METRIC, "margin": MARGIN, "last_fold": figures, "skill": shown, **evidence}
+    )
 
 
-def _judge(mine: float, floor: float, champion: Mapping[str, float] | None, trouble: str | None) -> tuple[bool, str]:
-    if not math.isfinite(mine) or not math.isfinite(floor):
-        return False, "Refused: the last fold has no sales by which a model could be judged."
+def _judge(
+    mine: float,
+    floors: Mapping[str, float],
+    skill: Comparison,
+    champion: Mapping[str, float] | None,
+    trouble: str | None,
+) -> tuple[str, str]:
+    if not math.isfinite(mine) or not floors:
+        return REFUSED, "Refused: the last fold has no sales by which a model could be judged."
+    name, floor = min(floors.items(), key=lambda item: item[1])
+    said = _than(mine, floor, NAMES[name])
     if mine > floor * (1 - MARGIN):
-        return False, f"Refused: {_than(mine, floor, 'seasonal naive')}, and at least {MARGIN:.0%} better is asked."
+        return REFUSED, f"Refused, no skill: {said}, and at least {MARGIN:.0%} better is asked."
+    if not skill.shows(NO_SKILL_CHANCE):
+        chance = f"{skill.chance:.0%} of models without skill do as well" if skill.pairs else "too few days to tell"
+        return REFUSED, f"Refused, no skill is shown: {said}, but over all folds {chance}."
     if champion is None:
         there = f"the champion could not be asked ({trouble})" if trouble else "there was no champion"
-        return True, f"Promoted: {_than(mine, floor, 'seasonal naive')}, and {there}."
-    its = champion[METRIC]
-    if math.isfinite(its) and mine > its * (1 - MARGIN):
-        return False, f"Refused: {_than(mine, its, 'the champion')}, and at least {MARGIN:.0%} better is asked."
-    return True, f"Promoted: {_than(mine, floor, 'seasonal naive')} and {_than(mine, its, 'the champion')}."
+        return CHAMPION, f"Promoted: {said}, and {there}."
+    return CHALLENGER, f"Challenger: {said}; it forecasts beside the champion until enough nights tell."
 
 
 def _than(mine: float, other: float, name: str) -> str:

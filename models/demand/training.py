@@ -13,14 +13,16 @@ import numpy as np
 from models.demand import ensemble, evaluate, paths, sampling
 from models.demand.arrays import Floats, to_date
 from models.demand.ensemble import Blend
+from models.demand.evidence import Comparison, compare
 from models.demand.folds import Data, Fold, ask, last_days, windows
 from models.demand.frame import build, digest
+from models.demand.history import History
 from models.demand.lstm import Lstm
 from models.demand.members import Members
 from models.demand.model import DemandModel
 from models.demand.naive import SeasonalNaive
 from models.demand.origins import Origins
-from models.demand.parameters import LIGHTGBM, LSTM, PATHS, Parameters
+from models.demand.parameters import FLOORS, LIGHTGBM, LSTM, PATHS, Parameters
 from models.demand.paths import MapSeries, Paths
 from models.demand.trees import Trees
 from models.demand.vocabulary import Vocabulary
@@ -28,14 +30,19 @@ from models.demand.vocabulary import Vocabulary
 ENSEMBLE = "ensemble"
 Progress = Callable[[str], None]
 Scores = dict[str, dict[str, dict[str, float]]]  # last day of the fold -> model -> metric -> value
+Losses = dict[str, Floats]  # model -> scaled pinball loss of each day that the ensemble was judged on
 
 
 @dataclass(frozen=True)
 class Training:
-    """A trained model and its evidence: `judged` is the last fold, `quantiles` (n, horizon, 3) what the ensemble said of it."""
+    """A trained model and its evidence: `judged` is the last fold, `quantiles` (n, horizon, 3) what the ensemble said of it.
+
+    `skill` compares the ensemble with the better floor, day by day over all folds that it was judged on.
+    """
 
     model: DemandModel
     scores: Scores
+    skill: Comparison
     judged: Fold
     quantiles: Floats
     rows: int
@@ -69,16 +76,18 @@ def train(
     ways = _paths(data, [*days, data.last_day], given, map_series, clock)
     folds = []
     for day in days:
-        members = _fit(data, day, given.members, words, ways[day], given, clock)
+        members = _fit(data, day, given.pool, words, ways[day], given, clock)
         folds.append(ask(data, day, members, members.names, given))
     # an early fold may have had too little for some member: only those that all folds have can be weighed together
-    names = tuple(n for n in given.members if all(n in fold.members for fold in folds))
-    scores, quantiles = judge(folds, names)
+    names = tuple(n for n in given.pool if all(n in fold.members for fold in folds))
+    scores, losses, quantiles = judge(folds, names)
+    floor = min(FLOORS, key=lambda name: (float(np.nansum(losses[name])), FLOORS.index(name)))
     blend = _blend(folds, names)
     final = _fit(data, data.last_day, blend.used, words, ways[data.last_day], given, clock)
     rows, frame_hash = frame_digest(data, words, given)
-    model = DemandModel(given, data.last_day, final, blend.only(blend.used))
-    return Training(model, scores, folds[-1], quantiles, rows, frame_hash, clock.seconds)
+    model = DemandModel(given, data.last_day, final, blend.only(blend.used), floor)
+    skill = compare(losses[ENSEMBLE], losses[floor])
+    return Training(model, scores, skill, folds[-1], quantiles, rows, frame_hash, clock.seconds)
 
 
 def _paths(
@@ -116,6 +125,7 @@ def _fit(
         words=words,
         naive=SeasonalNaive.fit(origins, targets),
         horizon=given.horizon,
+        history=History.fit(data.panel.until(last_day), data.origins.period),
         trees=trees,
         paths={name: way for name, way in ways.items() if name in names},
         lstm=network,
@@ -164,25 +174,28 @@ def _blend(folds: list[Fold], names: tuple[str, ...]) -> Blend:
     return ensemble.fit(names, rows)
 
 
-def judge(folds: list[Fold], names: tuple[str, ...]) -> tuple[Scores, Floats]:
+def judge(folds: list[Fold], names: tuple[str, ...]) -> tuple[Scores, Losses, Floats]:
     """Scores of each member in each fold, and of the ensemble in each fold that has one before it to be weighed by.
 
-    With one fold alone all members weigh the same in it. The second result is what the ensemble said in the last fold.
+    With one fold alone all members weigh the same in it. The second result is the losses of those folds' days, the third
+    what the ensemble said in the last fold.
     """
     scores: Scores = {}
+    losses: dict[str, list[Floats]] = {name: [] for name in (*names, ENSEMBLE)}
     said = np.zeros(0)
     for position, fold in enumerate(folds):
-        of_fold = {n: _score(fold, ensemble.tidy(fold.of((n,))[..., 0])) for n in names}
+        each = {name: ensemble.tidy(fold.of((name,))[..., 0]) for name in names}
         if position or len(folds) == 1:
             blend = _blend(folds[:position], names) if position else ensemble.equal(names)
-            said = blend.combine(fold.of(names), fold.segment)
-            of_fold[ENSEMBLE] = _score(fold, said)
+            each[ENSEMBLE] = said = blend.combine(fold.of(names), fold.segment)
+            for name, quantiles in each.items():
+                losses[name].append(evaluate.daily_loss(*_of_judged(fold, quantiles)))
+        of_fold = {name: evaluate.table(*_of_judged(fold, quantiles), fold.season) for name, quantiles in each.items()}
         scores[to_date(fold.last_day).isoformat()] = of_fold
-    return scores, said
+    return scores, {name: np.concatenate(of_model) for name, of_model in losses.items()}, said
 
 
-def _score(fold: Fold, quantiles: Floats) -> dict[str, float]:
-    """Metrics of the forecasts from the fold's last day. Where a member says nothing the day is left out."""
+def _of_judged(fold: Fold, quantiles: Floats) -> tuple[Floats, Floats, Floats]:
+    """Actual units, quantiles and history of the fold's last day. Where a member says nothing the day is left out."""
     said = quantiles[: fold.judged]
-    actual = np.where(np.isnan(said[..., 1]), np.nan, fold.actual[: fold.judged])
-    return evaluate.table(actual, said, fold.history, fold.season)
+    return np.where(np.isnan(said[..., 1]), np.nan, fold.actual[: fold.judged]), said, fold.history

@@ -10,6 +10,7 @@ import pytest
 
 from models.demand.fallback import CHAMPION, DEAD, NAIVE, SHORT
 from models.demand.forecast import COLUMNS, forecast
+from models.demand.training import train
 
 
 def _of(rows: pd.DataFrame, product: str) -> pd.DataFrame:
@@ -52,6 +53,23 @@ def test_without_a_champion_it_is_seasonal_naive_and_says_so(mixed: Any, rows: p
     assert set(one["method"]) == {NAIVE}
     assert set(one["fallback_reason"]) == {"no champion yet"}
     assert one["units_q50"].to_numpy() == pytest.approx(np.tile(mixed.units[0, -7:], 4))
+
+
+def test_without_skill_it_is_the_distribution_of_the_past_year_where_that_is_better(
+    mixed: Any, make_world: Any, data_of: Any, small_parameters: Any
+) -> None:
+    noise = 50 * np.exp(np.random.default_rng(2).normal(0, 0.6, (2, 200)))
+    known = make_world(("A00", "A01"), np.round(noise, 1))
+    refused = train(data_of(known), small_parameters).model
+    rows = forecast(mixed.features([199]), mixed.calendar(), None, refused)
+    one = _of(rows, "A00")
+    assert set(one["method"]) == {"history"}
+    assert set(one["fallback_reason"]) == {"no skill: no model did better than this"}
+    assert set(one["units_q50"]) == {one["units_q50"].iloc[0]}
+    assert one["units_q50"].iloc[0] == pytest.approx(np.median(noise[0]), rel=0.2)
+    # a series that came later has no past year in it
+    assert set(_of(rows, "B01")["method"]) == {NAIVE}
+    assert set(_of(rows, "A99")["method"]) == {SHORT}
 
 
 def test_a_young_series_has_the_mean_of_what_is_known_in_the_shape_of_its_group(rows: pd.DataFrame) -> None:

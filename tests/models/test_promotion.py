@@ -1,4 +1,4 @@
-"""The promotion rule, walked along its boundary."""
+"""The rules of promotion, walked along their boundaries."""
 
 from __future__ import annotations
 
@@ -6,58 +6,90 @@ import json
 
 import pytest
 
-from models.demand.promotion import MARGIN, METRIC, decide
+from models.demand.evidence import Comparison
+from models.demand.parameters import HISTORY, SEASONAL_NAIVE
+from models.demand.promotion import MARGIN, METRIC, NO_SKILL_CHANCE, Decision, decide
 
 NAN = float("nan")
+CLEAR = Comparison(gain=0.2, chance=0.001, pairs=56)
 
 
 def _at(loss: float) -> dict[str, float]:
     return {METRIC: loss, "wape": 0.1}
 
 
+def _decide(
+    mine: float,
+    naive: float,
+    history: float,
+    skill: Comparison = CLEAR,
+    its: float | None = None,
+    trouble: str | None = None,
+) -> Decision:
+    floors = {SEASONAL_NAIVE: _at(naive), HISTORY: _at(history)}
+    return decide(_at(mine), floors, skill, None if its is None else _at(its), {"folds": {"2026-01-01": {}}}, trouble)
+
+
 @pytest.mark.parametrize(
-    # candidate, naive, champion, promoted, and what the reason says
-    ("mine", "floor", "its", "promoted", "says"),
+    # candidate, naive, history, champion, what it becomes, and what the reason says
+    ("mine", "naive", "history", "its", "role", "says"),
     [
-        (0.90, 1.00, None, True, "there was no champion"),
-        (0.99, 1.00, None, True, "there was no champion"),
-        (0.9901, 1.00, None, False, "seasonal naive"),
-        (1.00, 1.00, None, False, "seasonal naive"),
-        (1.20, 1.00, 2.00, False, "seasonal naive"),
-        (0.50, 1.00, 0.60, True, "that of the champion"),
-        (0.594, 1.00, 0.60, True, "that of the champion"),
-        (0.595, 1.00, 0.60, False, "the champion"),
-        (0.60, 1.00, 0.60, False, "the champion"),
-        (0.70, 1.00, 0.60, False, "the champion"),
-        (NAN, 1.00, None, False, "no sales by which"),
-        (0.90, NAN, None, False, "no sales by which"),
+        (0.90, 1.00, 1.00, None, "champion", "there was no champion"),
+        (0.99, 1.00, 1.00, None, "champion", "there was no champion"),
+        (0.9901, 1.00, 1.20, None, "refused", "seasonal naive"),
+        (0.9901, 1.20, 1.00, None, "refused", "the distribution of the past year"),
+        (1.20, 1.00, 1.00, 2.00, "refused", "no skill"),
+        (0.50, 1.00, 1.00, 0.60, "challenger", "beside the champion"),
+        (0.70, 1.00, 1.00, 0.60, "challenger", "beside the champion"),
+        (NAN, 1.00, 1.00, None, "refused", "no sales by which"),
+        (0.90, NAN, NAN, None, "refused", "no sales by which"),
+        (0.90, NAN, 1.00, None, "champion", "there was no champion"),
     ],
 )
-def test_a_candidate_must_beat_both_by_the_margin(
-    mine: float, floor: float, its: float | None, promoted: bool, says: str
+def test_a_candidate_must_beat_both_floors_by_the_margin(
+    mine: float, naive: float, history: float, its: float | None, role: str, says: str
 ) -> None:
     assert MARGIN == 0.01
-    decision = decide(_at(mine), _at(floor), None if its is None else _at(its), {})
-    assert decision.promoted is promoted
+    decision = _decide(mine, naive, history, its=its)
+    assert decision.role == role
+    assert decision.promoted is (role == "champion")
     assert says in decision.reason
-    assert decision.reason.startswith("Promoted" if promoted else "Refused")
+    assert decision.reason.startswith({"champion": "Promoted", "challenger": "Challenger", "refused": "Refused"}[role])
+
+
+@pytest.mark.parametrize(
+    ("skill", "role"),
+    [
+        (Comparison(0.1, NO_SKILL_CHANCE - 0.001, 28), "champion"),
+        (Comparison(0.1, NO_SKILL_CHANCE, 28), "refused"),
+        (Comparison(-0.1, 0.001, 28), "refused"),
+        (Comparison(NAN, NAN, 0), "refused"),
+    ],
+)
+def test_luck_is_no_skill(skill: Comparison, role: str) -> None:
+    assert _decide(0.5, 1.0, 1.0, skill).role == role
 
 
 def test_the_reason_is_one_sentence_with_the_figures() -> None:
-    reason = decide(_at(0.5), _at(1.0), _at(0.8), {}).reason
-    assert reason == (
-        "Promoted: pinball loss 0.5000, 50.0% below that of seasonal naive (1.0000) and "
-        "pinball loss 0.5000, 37.5% below that of the champion (0.8000)."
+    assert _decide(0.5, 1.0, 0.8).reason == (
+        "Promoted: pinball loss 0.5000, 37.5% below that of the distribution of the past year (0.8000), and there was no "
+        "champion."
+    )
+    assert _decide(0.5, 1.0, 0.8, Comparison(0.1, 0.21, 56)).reason == (
+        "Refused, no skill is shown: pinball loss 0.5000, 37.5% below that of the distribution of the past year (0.8000), "
+        "but over all folds 21% of models without skill do as well."
     )
 
 
 def test_a_champion_that_cannot_speak_does_not_stand_in_the_way() -> None:
-    decision = decide(_at(0.5), _at(1.0), None, {}, "its files are gone")
+    decision = _decide(0.5, 1.0, 1.0, trouble="its files are gone")
     assert decision.promoted
     assert "the champion could not be asked (its files are gone)" in decision.reason
 
 
 def test_the_evidence_holds_all_figures_as_json() -> None:
-    evidence = json.loads(decide(_at(0.5), _at(1.0), _at(0.8), {"folds": {"2026-01-01": {}}}).evidence_json)
+    evidence = json.loads(_decide(0.5, 1.0, 0.9, its=0.8).evidence_json)
     assert evidence["last_fold"]["champion"][METRIC] == 0.8
+    assert evidence["last_fold"][HISTORY][METRIC] == 0.9
+    assert evidence["skill"] == {"gain": 0.2, "chance": 0.001, "days": 56}
     assert evidence["folds"] == {"2026-01-01": {}}

@@ -16,8 +16,8 @@ from models.demand.manifest import NotTheSame, TrainingManifest
 from models.demand.members import Members
 from models.demand.model import DemandModel, ModelFormatError
 from models.demand.naive import SeasonalNaive
-from models.demand.parameters import LIGHTGBM, SEASONAL_NAIVE, parameters
-from models.demand.promotion import METRIC
+from models.demand.parameters import FLOORS, HISTORY, LIGHTGBM, SEASONAL_NAIVE, parameters
+from models.demand.promotion import METRIC, REFUSED, decide
 from models.demand.sampling import some_rows
 from models.demand.training import ENSEMBLE, train
 from models.demand.vocabulary import Vocabulary
@@ -50,6 +50,25 @@ def test_on_noise_it_claims_no_more_than_the_truth_knows(data_of: Any, make_worl
     oracle = table(fold.actual[: fold.judged], truth, fold.history)
     assert 0.97 * oracle[METRIC] < last[METRIC] < 1.15 * oracle[METRIC]
     assert 0.68 < last["coverage"] < 0.92
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_on_independent_draws_it_has_no_skill_and_says_so(
+    seed: int, data_of: Any, make_world: Any, small_parameters: Any
+) -> None:
+    chance = np.random.default_rng(seed)
+    units = chance.poisson(20, (3, 200)) if seed % 2 else np.round(50 * np.exp(chance.normal(0, 0.6, (3, 200))), 1)
+    training = train(data_of(make_world(tuple("ABC"), units.astype(float))), small_parameters)
+    last = list(training.scores.values())[-1]
+    decision = decide(last[ENSEMBLE], {name: last[name] for name in FLOORS}, training.skill, None, {})
+    assert decision.role == REFUSED
+    assert decision.reason.startswith("Refused, no skill")
+    assert training.model.floor == HISTORY
+
+
+def test_on_a_weekly_pattern_it_has_skill(small_training: Any) -> None:
+    assert small_training.skill.shows(0.001)
+    assert small_training.model.floor == SEASONAL_NAIVE
 
 
 def test_the_same_data_and_seed_give_the_same_model(

@@ -11,13 +11,14 @@ import pandas as pd
 import pytest
 
 from expectations.contract import Zone
-from expectations.tables import PROMOTIONS
-from jobs import train_demand
+from expectations.tables import DEMAND_FORECAST, PROMOTIONS
+from jobs import forecast_demand, train_demand
 from jobs.context import Outcome
 from jobs.delta_reader import read_rows
 from jobs.demand_data import READ, Pinned, training_data
 from jobs.demand_settings import demand_parameters
 from jobs.errors import JobError
+from models.demand.fallback import NO_SKILL
 from models.demand.manifest import NotTheSame, TrainingManifest
 from models.demand.paths import SCHEMA
 from models.registry import Registry, RegistryError
@@ -61,16 +62,38 @@ def test_a_tenant_without_features_fails_alone_and_says_what_to_do(trained: Any)
     )
 
 
-def test_the_same_model_again_is_refused_and_the_champion_stays(trained: Any) -> None:
+def test_a_later_model_with_skill_is_a_challenger_and_the_champion_stays(trained: Any) -> None:
     ctx = trained.context("acme")
     train_demand.run(ctx)
     last = _promotions(trained)[-1]
-    assert not last["promoted"]
+    assert (last["promoted"], last["decision"]) == (False, "challenger")
     assert last["champion_version"] == "1"
-    assert "of the champion" in last["reason"]
+    assert "beside the champion" in last["reason"]
     # the champion has learned from the days that both are judged on: it keeps that advantage, and it is noted
     assert json.loads(last["evidence"])["champion_saw_days"] == 28
-    assert train_demand.registry_of(ctx).champion("acme").version == "1"
+    registry = train_demand.registry_of(ctx)
+    assert registry.champion("acme").version == "1"
+    assert registry.challenger("acme").version == last["model_version"]
+
+
+def test_a_tenant_without_a_signal_has_no_champion_and_the_distribution_of_its_history(
+    make_lake: Callable[[], Any],
+) -> None:
+    lake = make_lake()
+    noise = 50 * np.exp(np.random.default_rng(3).normal(0, 0.6, (3, 170)))
+    world = lake.worlds.World(("A00", "A01", "A02"), np.round(noise, 1))
+    lake.land("noise", world)
+    ctx = lake.context("noise", night=world.last)
+    train_demand.run(ctx)
+    row = _promotions(lake, "noise")[0]
+    assert row["decision"] == "refused"
+    assert row["reason"].startswith("Refused, no skill")
+    assert train_demand.registry_of(ctx).champion("noise") is None
+    forecast_demand.run(ctx)
+    rows = lake.context().lake.read(DEMAND_FORECAST).where("tenant = 'noise'").toPandas()
+    assert set(rows["method"]) == {"history"}
+    assert set(rows["fallback_reason"]) == {NO_SKILL}
+    assert set(rows["model_version"]) == {"1"}
 
 
 @pytest.mark.parametrize("step", ["log", "promote"])
@@ -81,7 +104,7 @@ def test_whatever_fails_before_the_last_step_leaves_the_old_champion(
         raise RegistryError("the server went away")
 
     monkeypatch.setattr(Registry, step, broken)
-    monkeypatch.setattr(train_demand, "decide", lambda *_: train_demand.Decision(True, "Promoted: a test.", {}))
+    monkeypatch.setattr(train_demand, "decide", lambda *_: train_demand.Decision("champion", "Promoted: a test.", {}))
     ctx = trained.context("acme")
     train_demand.run(ctx)
     assert ctx.outcomes["acme"] == Outcome("failed", 0, "the server went away")
@@ -164,10 +187,9 @@ def test_parameters_of_a_home_are_for_all_tenants_and_for_one(make_lake: Callabl
     ("text", "says"),
     [
         ("sede: 3", "sede: no such parameter; there are members, horizon, seed"),
-        ("members: [lightgbm]", "seasonal_naive is the floor"),
         (
             "members: [seasonal_naive, arima]",
-            "no member 'arima'; there are seasonal_naive, lightgbm, lstm, prophet, mstl, ets, theta",
+            "no member 'arima'; there are seasonal_naive, history, lightgbm, lstm, prophet, mstl, ets, theta",
         ),
         ("trees: {leafs: 3}", "trees.leafs: no such parameter"),
         ("folds: 0", "folds=0: give at least 1"),
