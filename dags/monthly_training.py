@@ -2,8 +2,10 @@
 ### The training of the demand models
 
 On the first of the month at 08:00, after that day's forecast: trains and judges each tenant's models on what was known
-at the cut-off, registers them in MLflow, and makes one the **champion** only if it beats seasonal naive and the
-champion that there is. The decision and its figures lie in the table `promotions`.
+at the cut-off and registers them in MLflow. A model with skill (better than seasonal naive and than the distribution of
+the past year, by more than luck) becomes **champion** where there is none, else **challenger**: it forecasts beside the
+champion every night, until the night's step follow_demand has seen enough. Every decision and its figures lie in the
+table `promotions`.
 
 * A tenant's failure is its own: **verdict** names it when the others are done; its champion stays.
 * A new tenant need not wait for the first: trigger with `tenants`.

@@ -4,6 +4,9 @@
 Every morning at 06:20, after each site's day has been cut off at 06:00 and the ingest of 06:15 has begun: what is in
 bronze becomes **silver**, **features** and the **forecast** of the next 28 days, for all tenants in one run.
 
+* Before it forecasts, **follow_demand** scores the nights of a week and of four weeks ago, watches for drift, and
+  promotes the challenger or rolls the champion back where the evidence suffices. A tenant that fails there is still
+  forecast.
 * A step works all tenants and leaves out those that an earlier step stopped. It fails only if it could not work at
   all (S3 away, Spark broken), and is then tried again.
 * **verdict** fails, when all steps are done, if tenants failed or were blocked. Its log names each with the reason.
@@ -28,13 +31,20 @@ def nightly_demand() -> None:
             "features", "run features --defer-failures", limit=timedelta(hours=2), inlets=[SILVER], outlets=[FEATURES]
         ),
         step(
+            "follow_demand",
+            "run follow-demand --defer-failures",
+            limit=timedelta(hours=1),
+            inlets=[FEATURES, FORECAST],
+            outlets=[MODELS],
+        ),
+        step(
             "forecast_demand",
             "run forecast-demand --defer-failures",
             limit=timedelta(hours=2),
             inlets=[FEATURES, MODELS],
             outlets=[FORECAST],
         ),
-        verdict("silver", "features", "forecast-demand"),
+        verdict("silver", "features", "follow-demand", "forecast-demand"),
     )
 
 

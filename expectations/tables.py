@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pyarrow as pa
 
 from expectations.contract import (
@@ -497,6 +499,74 @@ DEMAND_FORECAST = Contract(
     known_time="available_at",
     partitioned_by=("tenant", "night_month"),
 )
+DEMAND_SHADOW = replace(
+    DEMAND_FORECAST,
+    name="demand_shadow",
+    meaning="What the challenger forecast beside the champion, as `demand_forecast`; never served.",
+)
+DEMAND_SCORES = Contract(
+    name="demand_scores",
+    zone=Zone.GOLD,
+    meaning="What became of each night's forecast of each series, beside seasonal naive and the challenger.",
+    version="1.0.0",
+    owner="data science",
+    keys=("tenant", "night", "days", "site", "product"),
+    columns=(
+        TENANT,
+        Column("night", pa.date32(), "Night of the forecast"),
+        Column("days", pa.int32(), "Days after the night that are judged: a week or four", unit="d"),
+        SITE,
+        PRODUCT,
+        Column("method", pa.string(), "Champion, or the fallback that stood in for it"),
+        Column("model_version", pa.string(), "Version that forecast", nullable=True),
+        Column("challenger_version", pa.string(), "Version that forecast beside it", nullable=True),
+        Column("known_days", pa.int32(), "Days of those whose units were known when it was judged", unit="d"),
+        Column("units", pa.float64(), "Units of those days", unit="piece"),
+        Column("forecast_units", pa.float64(), "Median forecast of those days, summed up", unit="piece"),
+        Column("absolute_error", pa.float64(), "Sum of the median's absolute errors", unit="piece"),
+        Column("naive_absolute_error", pa.float64(), "The same of seasonal naive", unit="piece"),
+        Column("challenger_absolute_error", pa.float64(), "The same of the challenger", unit="piece", nullable=True),
+        Column(
+            "value_added",
+            pa.float64(),
+            "Share of seasonal naive's absolute error that the forecast saves; below 0 it adds to it; null where that is 0",
+            nullable=True,
+        ),
+        Column("covered_days", pa.int32(), "Days within the band from quantile 0.1 to 0.9", unit="d"),
+        Column("pinball", pa.float64(), "Mean pinball loss of the quantiles over the size of the series"),
+        Column("naive_pinball", pa.float64(), "The same of seasonal naive"),
+        Column("challenger_pinball", pa.float64(), "The same of the challenger", nullable=True),
+        RUN_ID,
+        AVAILABLE_AT,
+        Column("night_month", pa.string(), "Month of the night, YYYY-MM; partition"),
+    ),
+    rules=_CODES,
+    known_time="available_at",
+    partitioned_by=("tenant", "night_month"),
+)
+DEMAND_MONITOR = Contract(
+    name="demand_monitor",
+    zone=Zone.OPERATIONS,
+    meaning="What is watched for drift, a number for each tenant, night and measure, and the evidence so far.",
+    version="1.0.0",
+    owner="data science",
+    keys=("tenant", "night", "measure"),
+    columns=(
+        TENANT,
+        Column("night", pa.date32(), "Night that the number is of"),
+        Column("measure", pa.string(), "What is watched"),
+        Column("value", pa.float64(), "Its number", nullable=True),
+        Column(
+            "chance", pa.float64(), "Share of such nights that would be as strange, were nothing new", nullable=True
+        ),
+        Column("evidence", pa.float64(), "Of a change so far: above 1 it speaks for one", nullable=True),
+        Column("alarm", pa.bool_(), "Whether the evidence sufficed in this night"),
+        RUN_ID,
+        AVAILABLE_AT,
+    ),
+    known_time="available_at",
+    partitioned_by=(),
+)
 PROMOTIONS = Contract(
     name="promotions",
     zone=Zone.OPERATIONS,
@@ -541,6 +611,9 @@ TABLES = Catalogue(
         DEMAND_FEATURES,
         CALENDAR_FEATURES,
         DEMAND_FORECAST,
+        DEMAND_SHADOW,
+        DEMAND_SCORES,
+        DEMAND_MONITOR,
         PROMOTIONS,
     )
 )

@@ -40,6 +40,12 @@ def _forecast_demand() -> Run:
     return run
 
 
+def _follow_demand() -> Run:
+    from jobs.follow_demand import run
+
+    return run
+
+
 def _housekeeping() -> Run:
     from jobs.housekeeping import run
 
@@ -55,6 +61,12 @@ TRAIN_DEMAND = Job(
     _train_demand,
     after=("silver", "features"),
 )
+FOLLOW_DEMAND = Job(
+    "follow-demand",
+    "Score what became of the forecasts, watch for drift, settle champion and challenger.",
+    _follow_demand,
+    after=("silver", "features"),
+)
 FORECAST_DEMAND = Job(
     "forecast-demand", "Forecast 28 days for every series.", _forecast_demand, after=("silver", "features")
 )
@@ -62,5 +74,5 @@ HOUSEKEEPING = Job(
     "housekeeping", "Compact, vacuum and apply the retention of every table.", _housekeeping, by_tenant=False
 )
 
-JOBS = {job.name: job for job in (INGEST, SILVER, FEATURES, TRAIN_DEMAND, FORECAST_DEMAND, HOUSEKEEPING)}
-NIGHT = (SILVER, FEATURES, FORECAST_DEMAND)
+JOBS = {job.name: job for job in (INGEST, SILVER, FEATURES, TRAIN_DEMAND, FOLLOW_DEMAND, FORECAST_DEMAND, HOUSEKEEPING)}
+NIGHT = (SILVER, FEATURES, FOLLOW_DEMAND, FORECAST_DEMAND)

@@ -130,6 +130,11 @@ def _calendar(pinned: Pinned, tenant: str, night: date, cut_off: pd.Timestamp, g
     return to_pandas(known.select(*CALENDAR_COLUMNS))
 
 
+def by_tenant(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The rows of each tenant."""
+    return {str(tenant): of_tenant for tenant, of_tenant in rows.groupby("tenant")}
+
+
 def to_pandas(frame: DataFrame) -> pd.DataFrame:
     """By Arrow, with dates as numpy dates: objects of `date` would be slow by the million."""
     table: Any = frame.toArrow()

@@ -7,20 +7,19 @@ in one commit. A tenant that fails or is blocked keeps its last good forecast.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
 
-from expectations.contract import Zone
-from expectations.tables import CALENDAR_FEATURES, DEMAND_FEATURES, DEMAND_FORECAST, HORIZON_DAYS
+from expectations.contract import Contract, Zone
+from expectations.tables import CALENDAR_FEATURES, DEMAND_FEATURES, DEMAND_FORECAST, DEMAND_SHADOW, HORIZON_DAYS
 from jobs import doors
 from jobs.context import Context
-from jobs.demand_data import CALENDAR_COLUMNS, FEATURE_COLUMNS, to_pandas
+from jobs.demand_data import CALENDAR_COLUMNS, FEATURE_COLUMNS, by_tenant, to_pandas
 from jobs.errors import TenantError
-from jobs.lake import in_set
+from jobs.lake import in_set, loose_schema
 from jobs.own_failure import own_failure
 from jobs.train_demand import registry_of
 from models.demand.fallback import CHAMPION
@@ -34,43 +33,53 @@ if TYPE_CHECKING:
 READ = ((DEMAND_FEATURES, Zone.FEATURES), (CALENDAR_FEATURES, Zone.FEATURES))
 TOLD_EVERY = 50  # tenants
 BACK_DAYS = 28  # of the calendar: whether the last same weekdays were holidays
+Frames = dict[str, pd.DataFrame]
+
+
+class Passed(NamedTuple):
+    """How many rows of each tenant were written, and why those of others were not."""
+
+    rows: dict[str, int]
+    blocked: dict[str, str]
 
 
 def run(ctx: Context) -> None:
     """Forecast, check, publish. The same night again replaces its rows."""
     ctx.table_versions = ctx.lake.versions(READ)
-    made = _forecasts(ctx, registry_of(ctx))
-    if not made:
-        return
-    frame = ctx.lake.conform(_frame(ctx, made), DEMAND_FORECAST, Zone.GOLD).persist()
-    try:
-        result = doors.check(ctx, frame, DEMAND_FORECAST, Zone.GOLD, tenants=made)
-        for tenant, why in result.blocked.items():
-            ctx.block(tenant, why)
-        _publish(ctx, frame, {t: len(rows) for t, rows in made.items() if t not in result.blocked})
-    finally:
-        frame.unpersist()
+    made, shadow = _forecasts(ctx, registry_of(ctx))
+    passed = _publish(ctx, made, DEMAND_FORECAST)
+    for tenant, why in passed.blocked.items():
+        ctx.block(tenant, why)
+    beside = {t: rows for t, rows in shadow.items() if t not in passed.blocked}
+    for tenant, why in _publish(ctx, beside, DEMAND_SHADOW).blocked.items():
+        ctx.progress(f"  {tenant}: the challenger is not noted: {why}")
+    for tenant, count in passed.rows.items():
+        ctx.done(tenant, count)
 
 
-def _forecasts(ctx: Context, registry: Registry) -> dict[str, pd.DataFrame]:
-    """Rows of each tenant that can be forecast; the others have failed."""
-    features = dict(tuple(_features(ctx).groupby("tenant")))
+def _forecasts(ctx: Context, registry: Registry) -> tuple[Frames, Frames]:
+    """Rows of each tenant that can be forecast (the others have failed), and those of its challenger."""
+    features = by_tenant(_features(ctx))
     calendar = _calendar(ctx)
-    days = dict(tuple(calendar.groupby("tenant")))
+    days = by_tenant(calendar)
     series = sum(len(f) for f in features.values())
     ctx.progress(f"forecast-demand: {series} series of {len(features)} tenants")
-    made = {}
+    made: Frames = {}
+    shadow: Frames = {}
     for tenant in ctx.tenants:
         with own_failure(ctx, tenant, "forecast-demand"):
             if tenant not in features:
                 again = f"`uretimiq run features --tenant {tenant} --date {ctx.night}`"
                 raise TenantError(f"no demand features of {ctx.night}: run {again}")
-            made[tenant] = _forecast_tenant(
-                ctx, tenant, features[tenant], days.get(tenant, calendar.iloc[:0]), registry
-            )
+            known = features[tenant], days.get(tenant, calendar.iloc[:0])
+            made[tenant] = _forecast_tenant(ctx, tenant, *known, registry)
+            rival = _challenger_of(ctx, tenant, *known, registry)
+            if rival is not None:
+                shadow[tenant] = rival
+            registry.loaded.clear()  # 300 champions at once would take gigabytes
             if len(made) % TOLD_EVERY == 0:
                 ctx.progress(f"forecast-demand: {len(made)} of {len(features)} tenants")
-    return made
+    return made, shadow
 
 
 def _features(ctx: Context) -> pd.DataFrame:
@@ -94,8 +103,21 @@ def _forecast_tenant(
     floor = None if ref else registry.floor(tenant)
     champion, without_skill = (registry.load(r) if r else None for r in (ref, floor))
     rows = forecast(features, calendar, champion, without_skill)
-    registry.loaded.clear()  # 300 champions at once would take gigabytes
     return _published(ctx, tenant, rows, ref or floor)
+
+
+def _challenger_of(
+    ctx: Context, tenant: str, features: pd.DataFrame, calendar: pd.DataFrame, registry: Registry
+) -> pd.DataFrame | None:
+    """What the challenger says of the same night; None where there is none, or where it fails: it serves nobody yet."""
+    ref = registry.challenger(tenant)
+    if ref is None:
+        return None
+    try:
+        return _published(ctx, tenant, forecast(features, calendar, registry.load(ref)), ref)
+    except Exception as error:  # noqa: BLE001  whatever it is, the champion's forecast is not to suffer by it
+        ctx.progress(f"  {tenant}: the challenger, version {ref.version}, fails: {' '.join(str(error).split())[:200]}")
+        return None
 
 
 def _published(ctx: Context, tenant: str, rows: pd.DataFrame, ref: ModelRef | None) -> pd.DataFrame:
@@ -125,21 +147,24 @@ def forecast_ids(tenant: str, night: date, rows: pd.DataFrame, run_id: str) -> l
     ]
 
 
-def _frame(ctx: Context, made: Mapping[str, pd.DataFrame]) -> DataFrame:
-    loose = pa.schema([f.with_nullable(True) for f in DEMAND_FORECAST.schema_in(Zone.GOLD)])
+def _publish(ctx: Context, made: Frames, contract: Contract) -> Passed:
+    """Check the rows at the door, and replace the night's rows of the tenants that pass, in one commit."""
+    if not made:
+        return Passed({}, {})
+    frame = ctx.lake.conform(_frame(ctx, made, contract), contract, Zone.GOLD).persist()
+    try:
+        blocked = doors.check(ctx, frame, contract, Zone.GOLD, tenants=made).blocked
+        rows = {t: len(of_tenant) for t, of_tenant in made.items() if t not in blocked}
+        if rows:
+            of_night = f"night_month = '{ctx.night:%Y-%m}' AND night = DATE'{ctx.night}'"
+            of_passed = in_set("tenant", rows)
+            ctx.lake.replace(frame.where(of_passed), contract, Zone.GOLD, where=f"{of_passed} AND {of_night}")
+        return Passed(rows, blocked)
+    finally:
+        frame.unpersist()
+
+
+def _frame(ctx: Context, made: Frames, contract: Contract) -> DataFrame:
+    loose = loose_schema(contract, Zone.GOLD)
     rows = pd.concat(made.values(), ignore_index=True)[loose.names]
     return ctx.spark.createDataFrame(pa.Table.from_pandas(rows, schema=loose, preserve_index=False))
-
-
-def _publish(ctx: Context, frame: DataFrame, rows: Mapping[str, int]) -> None:
-    """Replace the night's rows of these tenants, in one commit."""
-    if rows:
-        of_night = f"night_month = '{ctx.night:%Y-%m}' AND night = DATE'{ctx.night}'"
-        ctx.lake.replace(
-            frame.where(in_set("tenant", rows)),
-            DEMAND_FORECAST,
-            Zone.GOLD,
-            where=f"{in_set('tenant', rows)} AND {of_night}",
-        )
-    for tenant, count in rows.items():
-        ctx.done(tenant, count)

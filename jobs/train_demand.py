@@ -135,7 +135,9 @@ def judge(tenant: str, training: Training, data: Data, registry: Registry) -> tu
         except Exception as error:  # noqa: BLE001  a champion that cannot speak cannot forecast either
             trouble = " ".join(str(error).split())[:200]
     floors = {name: last[name] for name in FLOORS}
-    return decide(last[ENSEMBLE], floors, training.skill, its, evidence, trouble), champion
+    rival = registry.challenger(tenant)
+    on_trial = rival.version if rival else None
+    return decide(last[ENSEMBLE], floors, training.skill, its, evidence, trouble, on_trial), champion
 
 
 def rebuild(ctx: Context, ref: ModelRef, registry: Registry) -> TrainingManifest:

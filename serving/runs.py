@@ -23,8 +23,9 @@ _WITHHELD = """
     QUALIFY row_number() OVER (PARTITION BY tenant, run_id ORDER BY ended_at DESC) = 1 AND status <> 'ok'
 """
 _CHAMPIONS = """
-    SELECT tenant, model_name, model_version, run_id, reason, decided_at FROM promotions WHERE promoted
-    QUALIFY row_number() OVER (PARTITION BY tenant, model_name ORDER BY decided_at DESC) = 1
+    SELECT tenant, model_name, model_version, run_id, reason, decided_at FROM promotions
+    WHERE promoted OR decision = 'rolled_back'
+    QUALIFY promoted AND row_number() OVER (PARTITION BY tenant, model_name ORDER BY decided_at DESC, promoted DESC) = 1
     ORDER BY tenant, model_name
 """
 
@@ -84,7 +85,7 @@ class Ledger:
         return known if is_known else None
 
     def champions(self) -> list[dict[str, Any]]:
-        """The last promoted version of each tenant's models. Raises UnreadableError."""
+        """The last promoted version of each tenant's models, unless it was rolled back. Raises UnreadableError."""
         try:
             return self._lake.read(self._promotions, self._champions_of)
         except NotThereError:

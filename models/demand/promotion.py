@@ -15,12 +15,19 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from models.demand.evidence import Comparison
+import numpy as np
+
+from models.demand.arrays import Floats
+from models.demand.evidence import Comparison, compare
 from models.demand.parameters import HISTORY, SEASONAL_NAIVE
 
 METRIC = "pinball"
 MARGIN = 0.01  # a gain below one per cent is not worth a change
 NO_SKILL_CHANCE = 0.05  # of a candidate without skill to be taken for one that has some
+TRIAL_NIGHTS = (28, 42, 56)  # of a trial, after which the two are compared
+TRIAL_CHANCE = 0.0067  # at each look; by simulation a challenger no better is promoted in 5 % of trials
+FLOOR_NIGHTS = 28  # by which a champion is compared with seasonal naive
+FLOOR_CHANCE = 0.01
 CHAMPION, CHALLENGER, REFUSED, KEPT, ROLLED_BACK = "champion", "challenger", "refused", "kept", "rolled_back"
 NAMES = {SEASONAL_NAIVE: "seasonal naive", HISTORY: "the distribution of the past year"}
 
@@ -49,14 +56,21 @@ def decide(
     champion: Mapping[str, float] | None,
     evidence: Mapping[str, object],
     champion_trouble: str | None = None,
+    on_trial: str | None = None,
 ) -> Decision:
     """Judge by the metrics of the last fold, and by `skill` against the better floor over all folds.
 
-    `champion` is None where there is none, or `champion_trouble` says why not.
+    `champion` is None where there is none, or `champion_trouble` says why not. `on_trial` is the version that already
+    challenges it: its trial is not broken off, or none would ever last long enough.
     """
     mine = candidate[METRIC]
     its = {name: of_floor[METRIC] for name, of_floor in floors.items() if math.isfinite(of_floor[METRIC])}
     role, reason = _judge(mine, its, skill, champion, champion_trouble)
+    if role == CHALLENGER and on_trial:
+        role, reason = (
+            REFUSED,
+            f"Refused: {reason.removeprefix('Challenger: ')} Version {on_trial} is on trial until then.",
+        )
     figures = {
         "candidate": dict(candidate),
         **{name: dict(of_floor) for name, of_floor in floors.items()},
@@ -88,6 +102,43 @@ def _judge(
         there = f"the champion could not be asked ({trouble})" if trouble else "there was no champion"
         return CHAMPION, f"Promoted: {said}, and {there}."
     return CHALLENGER, f"Challenger: {said}; it forecasts beside the champion until enough nights tell."
+
+
+def trial(champion: Floats, challenger: Floats, looks: int) -> Decision | None:
+    """Compare the losses of nights on which both forecast, (nights,) in their order; None while it is too early.
+
+    `looks` is how often this trial was looked at before: each look is a chance of a false alarm, so they are few.
+    """
+    both = np.isfinite(champion) & np.isfinite(challenger)
+    nights = int(both.sum())
+    due = sum(nights >= k for k in TRIAL_NIGHTS)
+    if due <= looks:
+        return None
+    found = compare(challenger[both], champion[both])
+    last = due == len(TRIAL_NIGHTS)
+    evidence = {"look": due, "nights": nights, "gain": found.gain, "chance": found.chance, "level": TRIAL_CHANCE}
+    said = f"over {nights} nights its pinball loss was {_change(found.gain)} that of the champion"
+    if found.shows(TRIAL_CHANCE):
+        return Decision(CHAMPION, f"Promoted: {said}, which is no chance ({found.chance:.2%}).", evidence)
+    end = "its trial ends" if last else f"the next look is after {TRIAL_NIGHTS[due]}"
+    return Decision(KEPT, f"Kept the champion: of the challenger, {said}; {end}.", evidence | {"ended": last})
+
+
+def behind_floor(champion: Floats, naive: Floats) -> Decision | None:
+    """Whether a champion has fallen behind seasonal naive: losses of the same nights, (nights,) in their order."""
+    both = np.flatnonzero(np.isfinite(champion) & np.isfinite(naive))[-FLOOR_NIGHTS:]
+    if len(both) < FLOOR_NIGHTS:
+        return None
+    found = compare(naive[both], champion[both])
+    if not found.shows(FLOOR_CHANCE):
+        return None
+    loss = float(champion[both].mean() / naive[both].mean() - 1)
+    reason = f"Rolled back: over {len(both)} nights its pinball loss was {loss:.1%} above that of seasonal naive."
+    return Decision(ROLLED_BACK, reason, {"nights": len(both), "gain": -loss, "chance": found.chance})
+
+
+def _change(gain: float) -> str:
+    return f"{abs(gain):.1%} {'below' if gain > 0 else 'above'}"
 
 
 def _than(mine: float, other: float, name: str) -> str:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from models.demand.evidence import Comparison
 from models.demand.parameters import HISTORY, SEASONAL_NAIVE
-from models.demand.promotion import MARGIN, METRIC, NO_SKILL_CHANCE, Decision, decide
+from models.demand.promotion import (
+    MARGIN,
+    METRIC,
+    NO_SKILL_CHANCE,
+    TRIAL_NIGHTS,
+    Decision,
+    behind_floor,
+    decide,
+    trial,
+)
 
 NAN = float("nan")
 CLEAR = Comparison(gain=0.2, chance=0.001, pairs=56)
@@ -93,3 +103,71 @@ def test_the_evidence_holds_all_figures_as_json() -> None:
     assert evidence["last_fold"][HISTORY][METRIC] == 0.9
     assert evidence["skill"] == {"gain": 0.2, "chance": 0.001, "days": 56}
     assert evidence["folds"] == {"2026-01-01": {}}
+
+
+def _trial(gain: float, nights: int, looks: int = 0, seed: int = 1) -> Decision | None:
+    chance = np.random.default_rng(seed)
+    champion = 1 + 0.1 * chance.random(nights)
+    return trial(champion, champion * (1 - gain) + 0.01 * chance.standard_normal(nights), looks)
+
+
+@pytest.mark.parametrize(
+    # gain of the challenger, nights, looks before, what is decided
+    ("gain", "nights", "looks", "role"),
+    [
+        (0.1, 27, 0, None),
+        (0.1, 28, 0, "champion"),
+        (0.0, 28, 0, "kept"),
+        (0.0, 41, 1, None),
+        (0.1, 42, 1, "champion"),
+        (0.1, 42, 2, None),
+        (-0.1, 56, 2, "kept"),
+        (0.1, 80, 3, None),
+    ],
+)
+def test_a_trial_is_looked_at_three_times(gain: float, nights: int, looks: int, role: str | None) -> None:
+    decision = _trial(gain, nights, looks)
+    assert (decision.role if decision else None) == role
+
+
+def test_a_trial_ends_with_its_last_look() -> None:
+    first, last = _trial(0.0, 28), _trial(0.0, 56, 2)
+    assert first
+    assert last
+    assert (first.evidence["ended"], last.evidence["ended"]) == (False, True)
+    assert "the next look is after 42" in first.reason
+    assert "its trial ends" in last.reason
+
+
+def test_a_challenger_that_is_no_better_is_promoted_in_one_trial_of_twenty() -> None:
+    """The losses of nights overlap by six of their seven days, and so do these."""
+    chance = np.random.default_rng(2)
+    promoted = 0
+    for _ in range(600):
+        apart = np.convolve(chance.standard_normal(62), np.ones(7) / 7, "valid") * 0.13
+        looks = [trial(np.full(k, 1.0), 1 + apart[:k], i) for i, k in enumerate(TRIAL_NIGHTS)]
+        promoted += any(d.promoted for d in looks if d)
+    assert promoted / 600 < 0.08
+
+
+def test_a_second_challenger_waits_until_the_first_ones_trial_has_ended() -> None:
+    floors = {SEASONAL_NAIVE: _at(1.0), HISTORY: _at(1.0)}
+    decision = decide(_at(0.5), floors, CLEAR, _at(0.6), {}, None, on_trial="3")
+    assert decision.role == "refused"
+    assert "Version 3 is on trial" in decision.reason
+
+
+@pytest.mark.parametrize(("worse", "nights", "role"), [(0.3, 28, "rolled_back"), (0.3, 27, None), (-0.1, 28, None)])
+def test_a_champion_behind_seasonal_naive_for_four_weeks_is_rolled_back(
+    worse: float, nights: int, role: str | None
+) -> None:
+    chance = np.random.default_rng(6)
+    naive = 1 + 0.1 * chance.random(nights)
+    decision = behind_floor(naive * (1 + worse) + 0.01 * chance.standard_normal(nights), naive)
+    assert (decision.role if decision else None) == role
+
+
+def test_old_nights_do_not_save_a_champion() -> None:
+    naive = np.ones(90)
+    champion = np.concatenate([np.full(62, 0.2), np.full(28, 1.3)])
+    assert behind_floor(champion, naive) is not None

@@ -1,0 +1,240 @@
+"""Follow what became of the forecasts: score them, watch for drift, and settle who is champion.
+
+A night is scored when the units of the week after it are known, and again after four weeks, as known at this night's
+cut-off. From the scores the challenger is promoted when the evidence suffices, and a champion that has fallen behind
+seasonal naive is rolled back. What is scored once is not scored again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from expectations.contract import Contract, Zone
+from expectations.tables import DEMAND_FEATURES, DEMAND_FORECAST, DEMAND_SCORES, DEMAND_SHADOW, HORIZON_DAYS, SALES
+from jobs import demand_drift, promotions
+from jobs.context import Context, Outcome
+from jobs.demand_data import FEATURE_COLUMNS, by_tenant, to_pandas
+from jobs.lake import in_set, loose_schema
+from jobs.own_failure import own_failure
+from jobs.rollback import roll_back
+from jobs.train_demand import registry_of
+from models.demand.arrays import Floats, day
+from models.demand.fallback import CHAMPION
+from models.demand.origins import Origins
+from models.demand.promotion import KEPT, behind_floor, trial
+from models.demand.scores import QUANTILE_COLUMNS, Said, actual, score
+from models.registry import ModelRef, Registry
+
+WINDOWS = (7, HORIZON_DAYS)  # days after a night that are judged
+BACK_DAYS = 60  # an older night is scored no more
+GRACE_DAYS = 7  # that a site may be late; then its night is scored by what is known
+READ = ((SALES, Zone.SILVER), (DEMAND_FEATURES, Zone.FEATURES), (DEMAND_FORECAST, Zone.GOLD))
+ROWS_AT_ONCE = 2_000_000  # of forecasts, in memory
+Frames = Mapping[str, pd.DataFrame]  # by tenant
+
+
+class Due(NamedTuple):
+    """A night's forecast that can be judged: by how many days, and how many rows it has."""
+
+    night: date
+    tenant: str
+    window: int
+    rows: int
+
+
+def run(ctx: Context) -> None:
+    """Score what is due, then watch and settle each tenant by itself."""
+    ctx.table_versions = ctx.lake.versions(READ)
+    registry = registry_of(ctx)
+    sales = by_tenant(_sales(ctx))
+    rows = _score_all(ctx, sales)
+    losses = by_tenant(_losses(ctx))
+    past = promotions.decisions(ctx, ctx.tenants)
+    alarms = demand_drift.watch_all(ctx, sales)
+    for tenant in ctx.tenants:
+        with own_failure(ctx, tenant, "follow-demand"):
+            if tenant in losses:
+                _settle(ctx, tenant, losses[tenant], past[tenant], registry)
+            if tenant not in ctx.outcomes:
+                ctx.outcomes[tenant] = Outcome("ok", rows.get(tenant, 0), alarms.get(tenant))
+
+
+def _sales(ctx: Context) -> pd.DataFrame:
+    """Units of the last weeks, as known at each site's cut-off of the night."""
+    from pyspark.sql import functions as F
+
+    features = ctx.lake.read(DEMAND_FEATURES).where(in_set("tenant", ctx.tenants))
+    of_night = features.where(f"year = {ctx.night.year} AND date = DATE'{ctx.night}'")
+    moments = of_night.selectExpr("tenant", "site", "cut_off AS _cut_off").distinct()
+    first = ctx.night - timedelta(days=BACK_DAYS)
+    rows = ctx.lake.read(SALES, Zone.SILVER).where(in_set("tenant", ctx.tenants))
+    rows = rows.where(f"year >= {first.year} AND date > DATE'{first}' AND date <= DATE'{ctx.night}'")
+    known = rows.join(F.broadcast(moments), ["tenant", "site"], "inner").where(
+        "available_at <= _cut_off AND (superseded_at IS NULL OR superseded_at > _cut_off)"
+    )
+    return to_pandas(known.select("tenant", "site", "product", "date", "units"))
+
+
+def _score_all(ctx: Context, sales: Frames) -> dict[str, int]:
+    """Append the scores that are due; how many each tenant has."""
+    count: dict[str, int] = {}
+    for part in _parts(_due(ctx, sales)):
+        made = _score(ctx, part, sales)
+        if made:
+            ctx.lake.append(_table(pd.concat(made)), DEMAND_SCORES)
+        for frame in made:
+            tenant = str(frame["tenant"].iloc[0])
+            count[tenant] = count.get(tenant, 0) + len(frame)
+        ctx.progress(f"follow-demand: {len({due.night for due in part})} nights scored")
+    return count
+
+
+def _due(ctx: Context, sales: Frames) -> list[Due]:
+    """Nights whose time has come and that have no score yet, the oldest first."""
+    forecasts, scores = (ctx.lake.read(c).where(_recent(ctx)) for c in (DEMAND_FORECAST, DEMAND_SCORES))
+    done = {(r.tenant, r.night, r.days) for r in scores.select("tenant", "night", "days").distinct().collect()}
+    reported = {t: pd.to_datetime(rows.groupby("site")["date"].max()).min().date() for t, rows in sales.items()}
+    found = []
+    for row in forecasts.groupBy("tenant", "night").count().collect():
+        for window in WINDOWS:
+            end = row.night + timedelta(days=window)
+            late = end > reported.get(row.tenant, date.min) and end + timedelta(days=GRACE_DAYS) > ctx.night
+            if end <= ctx.night and not late and row.tenant in sales and (row.tenant, row.night, window) not in done:
+                found.append(Due(row.night, row.tenant, window, row["count"]))
+    return sorted(found)
+
+
+def _parts(due: Sequence[Due]) -> Iterator[list[Due]]:
+    """Whole nights together, as many as are read at once."""
+    part: list[Due] = []
+    for _, of_night in groupby(due, key=lambda d: d.night):
+        night = list(of_night)
+        if part and sum(d.rows for d in (*part, *night)) > ROWS_AT_ONCE:
+            yield part
+            part = []
+        part += night
+    if part:
+        yield part
+
+
+def _recent(ctx: Context) -> str:
+    first = ctx.night - timedelta(days=BACK_DAYS)
+    return f"{in_set('tenant', ctx.tenants)} AND night_month >= '{first:%Y-%m}' AND night >= DATE'{first}'"
+
+
+def _score(ctx: Context, due: Sequence[Due], sales: Frames) -> list[pd.DataFrame]:
+    """Scores of each tenant, night and window; a tenant that fails is left out and has failed."""
+    nights, tenants = sorted({d.night for d in due}), sorted({d.tenant for d in due})
+    of_nights = f"IN ({', '.join(f'DATE{str(n)!r}' for n in nights)})"
+    said, shadow = (_said(ctx, contract, nights, tenants) for contract in (DEMAND_FORECAST, DEMAND_SHADOW))
+    features = ctx.lake.read(DEMAND_FEATURES).where(in_set("tenant", tenants))
+    features = features.where(f"year >= {nights[0].year} AND date {of_nights}")
+    rows = _by_night(to_pandas(features.select("tenant", *FEATURE_COLUMNS)), "date")
+    made: list[pd.DataFrame] = []
+    for each in due:
+        key = each.tenant, each.night
+        if key in rows and key in said:
+            with own_failure(ctx, each.tenant, "follow-demand"):
+                told: dict[str, Any] = {
+                    "tenant": each.tenant,
+                    "night": each.night,
+                    "run_id": ctx.run_id,
+                    "available_at": pd.Timestamp(ctx.now()),
+                    "night_month": f"{each.night:%Y-%m}",
+                }
+                origins = Origins.from_features(rows[key])
+                scored = _score_window(said[key], shadow.get(key), origins, sales[each.tenant], each)
+                if len(scored):
+                    made.append(scored.assign(**told))
+    return made
+
+
+def _said(
+    ctx: Context, contract: Contract, nights: Sequence[date], tenants: Iterable[str]
+) -> dict[tuple[str, date], pd.DataFrame]:
+    rows = ctx.lake.read(contract).where(in_set("tenant", tenants))
+    months = ", ".join(sorted({f"'{n:%Y-%m}'" for n in nights}))
+    of_nights = ", ".join(f"DATE{str(n)!r}" for n in nights)
+    rows = rows.where(f"night_month IN ({months}) AND night IN ({of_nights})")
+    columns = ("tenant", "night", "site", "product", "horizon", *QUANTILE_COLUMNS, "method", "model_version")
+    return _by_night(to_pandas(rows.select(*columns)), "night")
+
+
+def _by_night(rows: pd.DataFrame, column: str) -> dict[tuple[str, date], pd.DataFrame]:
+    return {
+        (tenant, pd.Timestamp(of_night[column].iloc[0]).date()): of_night
+        for tenant, of_tenant in by_tenant(rows).items()
+        for _, of_night in of_tenant.groupby(column)
+    }
+
+
+def _score_window(
+    rows: pd.DataFrame, shadow: pd.DataFrame | None, origins: Origins, sales: pd.DataFrame, due: Due
+) -> pd.DataFrame:
+    said = Said.of(rows, due.window)
+    other = Said.of(rows.iloc[:0] if shadow is None else shadow, due.window)
+    return score(said, other, origins, actual(sales, said.keys, day(due.night), due.window))
+
+
+def _table(rows: pd.DataFrame) -> pa.Table:
+    schema = loose_schema(DEMAND_SCORES, Zone.GOLD)
+    return pa.Table.from_pandas(rows[schema.names], schema=schema, preserve_index=False)
+
+
+def _losses(ctx: Context) -> pd.DataFrame:
+    """Mean loss of each night's champion, challenger and seasonal naive, by the week after it."""
+    scores = ctx.lake.read(DEMAND_SCORES).where(_recent(ctx))
+    scores = scores.where(f"days = {WINDOWS[0]} AND method = '{CHAMPION}'")
+    by_night = scores.groupBy("tenant", "night", "model_version", "challenger_version")
+    found = by_night.agg({"pinball": "avg", "challenger_pinball": "avg", "naive_pinball": "avg"})
+    return found.toPandas().sort_values(["tenant", "night"], ignore_index=True)
+
+
+def _settle(
+    ctx: Context, tenant: str, losses: pd.DataFrame, past: Sequence[Mapping[str, object]], registry: Registry
+) -> None:
+    """Decide on the champion and its challenger by the nights that both were there. The ledger first, the alias last."""
+    champion, challenger = registry.champion(tenant), registry.challenger(tenant)
+    if champion is None:
+        return
+    mine = losses[losses["model_version"] == champion.version]
+    behind = behind_floor(_column(mine, "pinball"), _column(mine, "naive_pinball"))
+    if behind:
+        roll_back(ctx, tenant, champion, behind, past, registry)
+    elif challenger:
+        together = mine[mine["challenger_version"] == challenger.version]
+        _try(ctx, tenant, champion, challenger, together, past, registry)
+
+
+def _try(
+    ctx: Context,
+    tenant: str,
+    champion: ModelRef,
+    challenger: ModelRef,
+    together: pd.DataFrame,
+    past: Sequence[Mapping[str, object]],
+    registry: Registry,
+) -> None:
+    kept = [r for r in past if r["decision"] == KEPT and r["model_version"] == challenger.version]
+    looks = max((json.loads(str(r["evidence"]))["look"] for r in kept), default=0)
+    decision = trial(_column(together, "pinball"), _column(together, "challenger_pinball"), looks)
+    if decision is None:
+        return
+    promotions.note(ctx, tenant, challenger, champion, decision)
+    if decision.promoted:
+        registry.promote(challenger)
+    elif decision.evidence["ended"]:
+        registry.retire(challenger)
+    ctx.progress(f"  {tenant}: version {challenger.version}: {decision.reason}")
+
+
+def _column(losses: pd.DataFrame, name: str) -> Floats:
+    return np.asarray(losses[f"avg({name})"], dtype=float)
