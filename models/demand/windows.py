@@ -9,12 +9,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from expectations.tables import LAGS
 from models.demand.arrays import Floats, Ints, divide, strings
 from models.demand.origins import PURE, Origins
 from models.demand.panel import Panel
 from models.demand.periods import Period
-
-LAGS = 28
 
 
 def origins_at(panel: Panel, series: pd.DataFrame, row: Ints, day: Ints, period: Period, horizon: int) -> Origins:
@@ -27,7 +26,7 @@ def origins_at(panel: Panel, series: pd.DataFrame, row: Ints, day: Ints, period:
     t = day - panel.first_day
     about_first = _centred(panel.units)
     centred, squares = _Sums.of(about_first), _Sums.of(about_first**2)
-    lags = sums.values(row, t[:, None] - np.arange(LAGS)[None, :])
+    lags = sums.values(row, t[:, None] - np.array(LAGS)[None, :])
     means = [sums.mean(row, t, w) for w in period.means]
     stds = [_std(centred, squares, row, t, w) for w in period.stds]
     year = [
@@ -43,7 +42,7 @@ def origins_at(panel: Panel, series: pd.DataFrame, row: Ints, day: Ints, period:
         "days_since_last_sale": _since(sold, row, t, first=False),
         "unit_price_ratio_28": np.full(len(row), np.nan),
         "promotion_share_28": np.full(len(row), np.nan),
-        "share_of_group_28": divide(sums.sum(row, t, LAGS), group),
+        "share_of_group_28": divide(sums.sum(row, t, len(LAGS)), group),
     }
     return Origins(
         site=strings(series["site"])[row],
@@ -112,7 +111,7 @@ def _group_mean(panel: Panel, series: pd.DataFrame, row: Ints, t: Ints) -> Float
     groups, group = np.unique(names, return_inverse=True)
     total = np.zeros((len(groups), panel.units.shape[1]))
     np.add.at(total, group, np.nan_to_num(panel.units))
-    return _Sums.of(total).sum(group[row], t, LAGS)
+    return _Sums.of(total).sum(group[row], t, len(LAGS))
 
 
 def _since(event: np.ndarray, row: Ints, t: Ints, *, first: bool) -> Floats:

@@ -21,9 +21,10 @@ from expectations.tables import (
     PROMOTIONS,
     SALES,
 )
-from jobs import follow_demand, forecast_demand, train_demand
+from jobs import follow_demand, forecast_demand, promotions, train_demand
 from jobs.context import Outcome
 from jobs.delta_reader import read_rows
+from models.demand.promotion import Decision
 
 NIGHTS = 60  # that have been forecast before the night
 
@@ -100,10 +101,24 @@ def followed(make_lake: Callable[[], Any]) -> Any:
         train_demand.run(train)
         assert (registry.champion(tenant).version, registry.challenger(tenant).version) == ("1", "2")
     _forget(lake, world, "late", 10)
-    ctx = lake.context(*kinds, **now)
+    _succeed(lake, world, nights, registry, now)
+    ctx = lake.context(*kinds, "succeeded", **now)
     follow_demand.run(ctx)
     lake.outcomes, lake.world = ctx.outcomes, world
     return lake
+
+
+def _succeed(lake: Any, world: Any, nights: range, registry: Any, now: dict[str, Any]) -> None:
+    """A tenant whose first champion was good, and whose second, which serves now, is far behind seasonal naive."""
+    lake.land("succeeded", world)
+    lake.append(forecasts(world, "succeeded", "2", 3.0, nights), DEMAND_FORECAST, Zone.GOLD)
+    train = lake.context("succeeded", **now)
+    for _ in range(2):
+        train_demand.run(train)
+        train.outcomes = {}
+    second = registry.version("demand-succeeded", "2")
+    promotions.note(train, "succeeded", second, registry.champion("succeeded"), Decision("champion", "A test.", {}))
+    registry.promote(second)
 
 
 def _shifted(lake: Any, world: Any) -> Any:
@@ -170,6 +185,13 @@ def test_a_champion_behind_seasonal_naive_is_rolled_back_to_the_floor(followed: 
     assert registry.champion("fallen") is None
     assert registry.floor("fallen").version == "1"
     assert _decisions(followed, "fallen")[-1] == ("1", "rolled_back")
+
+
+def test_a_champion_behind_seasonal_naive_is_rolled_back_to_a_good_one_before_it(followed: Any) -> None:
+    registry = train_demand.registry_of(followed.context())
+    assert registry.champion("succeeded").version == "1"
+    assert _decisions(followed, "succeeded")[-2:] == [("2", "rolled_back"), ("1", "champion")]
+    assert "below that of seasonal naive" in _ledger(followed, "succeeded").iloc[-1]["reason"]
 
 
 def test_a_site_that_is_late_is_scored_by_what_is_known_after_a_week_of_grace(followed: Any) -> None:
