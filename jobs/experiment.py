@@ -71,10 +71,7 @@ def features() -> None:
     if _check(settings, pins.tenant, pins.versions) != pins.ids:
         raise JobError(f"{settings.lake_uri} is not the lake of {SNAPSHOT}: set URETIMIQ_HOME to its home, or {TAKE}")
     ctx = _context(settings, pins)
-    try:
-        frames = training_frames(Pinned(ctx.lake, pins.versions), pins.tenant, date.fromisoformat(pins.night), given)
-    finally:
-        ctx.spark.stop()
+    frames = training_frames(Pinned(ctx.lake, pins.versions), pins.tenant, ctx.night, given)
     FEATURES.mkdir(parents=True, exist_ok=True)
     for name, frame in vars(frames).items():
         frame.to_parquet(FEATURES / f"{name}.parquet", index=False)
@@ -86,7 +83,7 @@ def learn() -> None:
     ctx = _context(settings_module.load(), pins)
     mapped, say = train_demand.map_series(ctx, given), train_demand.teller(ctx, pins.tenant)
     try:
-        training = train(_frames().data(date.fromisoformat(pins.night)), given, mapped, say)
+        training = train(_frames().data(ctx.night), given, mapped, say)
     except TooLittleHistory as short:
         raise JobError(f"tenant {pins.tenant}: {short}") from short
     stored.save(training, TRAINING)
@@ -99,7 +96,7 @@ def evaluate() -> None:
     ctx = _context(settings, pins)
     registry = train_demand.registry_of(ctx)
     training = stored.load(TRAINING, json.loads(SECONDS.read_text()))
-    data = _frames().data(date.fromisoformat(pins.night))
+    data = _frames().data(ctx.night)
     champion = ModelRef(**pins.champion) if pins.champion else None
     decision = train_demand.judge(training, data, champion, registry)
     record = train_demand.record(pins.tenant, training, pins.versions)
