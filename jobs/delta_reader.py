@@ -40,7 +40,7 @@ def pinned_table(settings: Settings, contract: Contract, zone: Zone, version: in
         raise Gone(f"{place}: version {version} is not there (the newest is {newest})") from None
     files = settings.arrow_files(place)
     parts = [("tenant", "=", tenant)] if "tenant" in contract.partitions_in(zone) else None
-    needed = table.to_pyarrow_dataset(partitions=parts, filesystem=files).files
+    needed = table.to_pyarrow_dataset(file_pruning_predicate=parts, filesystem=files).files
     lost = [f.path for f in files.get_file_info(needed) if f.type == fs.FileType.NotFound]
     if lost:
         raise Gone(f"{place}: version {version} has lost {len(lost)} of {len(needed)} files to vacuum, as {lost[0]}")

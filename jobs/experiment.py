@@ -87,7 +87,7 @@ def learn() -> None:
     except TooLittleHistory as short:
         raise JobError(f"tenant {pins.tenant}: {short}") from short
     stored.save(training, TRAINING)
-    _write(SECONDS, training.seconds)
+    _write(SECONDS, {"seconds": training.seconds})
 
 
 def evaluate() -> None:
@@ -95,7 +95,7 @@ def evaluate() -> None:
     settings, pins = settings_module.load(), _snapshot()
     ctx = _context(settings, pins)
     registry = train_demand.registry_of(ctx)
-    training = stored.load(TRAINING, json.loads(SECONDS.read_text()))
+    training = stored.load(TRAINING, json.loads(SECONDS.read_text())["seconds"])
     data = _frames().data(ctx.night)
     champion = ModelRef(**pins.champion) if pins.champion else None
     decision = train_demand.judge(training, data, champion, registry)

@@ -305,7 +305,6 @@ def test_dvc_repro_builds_all_once_and_a_changed_parameter_only_what_depends_on_
 
     first = said("repro")
     assert [line.split("'")[1] for line in first.splitlines() if line.startswith("Running stage")] == list(PIPELINE)
-    lock = yaml.safe_load((clone / "dvc.lock").read_text())["stages"]
     assert "Data and pipelines are up to date." in said("repro")
 
     changed = said("exp", "run", "--name", "more-leaves", "--set-param", "demand.trees.leaves=9")
@@ -315,13 +314,7 @@ def test_dvc_repro_builds_all_once_and_a_changed_parameter_only_what_depends_on_
     ]
     shown = json.loads(said("exp", "show", "--json", "--no-pager"))
     assert "more-leaves" in json.dumps(shown)
-    pictures = said("plots", "diff", "--out", "plots", "more-leaves")
-    assert "index.html" in pictures
-
-    said("exp", "apply", "more-leaves")
-    said("repro", "--force", "--single-item", "features", "train")
-    again = yaml.safe_load((clone / "dvc.lock").read_text())["stages"]
-    assert again["features"]["outs"] == lock["features"]["outs"], "bit for bit"
+    assert "index.html" in said("plots", "diff", "--out", "plots", "more-leaves")
 
 
 def _clone(folder: Path) -> Path:
