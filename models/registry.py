@@ -117,7 +117,7 @@ class Registry:
         `record` is what `_run` takes. Raises RegistryError.
         """
         client = self._client()
-        with self._run(client, EXPERIMENT, tenant, **record) as run_id:
+        with self._run(client, EXPERIMENT, tenant, {}, **record) as run_id:
             return self._register(client, tenant, run_id, model, signature)
 
     def log_experiment(self, tenant: str, tags: Mapping[str, str], **record: Any) -> str:
@@ -126,10 +126,8 @@ class Registry:
         `record` is what `_run` takes. Raises RegistryError.
         """
         client = self._client()
-        with self._run(client, IDEAS, tenant, **record) as run_id:
-            for name, value in tags.items():
-                client.set_tag(run_id, name, value)
-        return run_id
+        with self._run(client, IDEAS, tenant, tags, **record) as run_id:
+            return run_id
 
     @contextmanager
     def _run(
@@ -137,6 +135,7 @@ class Registry:
         client: MlflowClient,
         experiment: str,
         tenant: str,
+        tags: Mapping[str, str],
         *,
         params: Mapping[str, Any],
         scores: Mapping[str, Mapping[str, Mapping[str, float]]],
@@ -145,8 +144,11 @@ class Registry:
         figures: Mapping[str, Figure],
     ) -> Iterator[str]:
         """A run of a training with its numbers, pictures and manifest. `scores` are metrics by fold, model and name."""
-        name, tags = f"{tenant} {manifest['night']}", {"tenant": tenant}
-        run_id = client.create_run(self._experiment(client, experiment), run_name=name, tags=tags).info.run_id
+        run_id = client.create_run(
+            self._experiment(client, experiment),
+            run_name=f"{tenant} {manifest['night']}",
+            tags={"tenant": tenant, **tags},
+        ).info.run_id
         try:
             _log_numbers(client, run_id, params, scores, seconds, manifest)
             for name, figure in figures.items():
