@@ -2,7 +2,7 @@
 
 PYTHON_IN_VENV := .venv/bin/python
 UV := .venv/bin/uv
-EXTRAS := jobs airflow local dev
+EXTRAS := jobs airflow local experiments dev
 PYTEST_OPTIONS :=
 .DEFAULT_GOAL := help
 .SUFFIXES:

@@ -141,6 +141,15 @@ cli.add_command(status.status)
 cli.add_command(trace.command)
 
 
+@cli.command("experiment")
+@click.argument("stage", type=click.Choice(["snapshot", "features", "train", "evaluate"]))
+def experiment(stage: str) -> None:
+    """Carry out one STAGE of dvc.yaml in the checkout; `dvc repro` and `dvc exp run` call them in order."""
+    from jobs.experiment import STAGES
+
+    STAGES[stage]()
+
+
 def _log_trace(error: BaseException) -> None:
     """The stack trace is for the log."""
     try:

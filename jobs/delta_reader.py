@@ -10,6 +10,10 @@ from expectations.contract import Contract, Zone
 from expectations.settings import Settings
 
 
+class Gone(LookupError):
+    """A version of a table that can no longer be read; one line that names it."""
+
+
 def read_version(settings: Settings, contract: Contract, zone: Zone | None = None) -> int | None:
     """The newest Delta version; None where the table does not exist yet."""
     from deltalake import DeltaTable
@@ -20,6 +24,27 @@ def read_version(settings: Settings, contract: Contract, zone: Zone | None = Non
         return DeltaTable(place, storage_options=settings.delta_rs_options).version()
     except TableNotFoundError:
         return None
+
+
+def pinned_table(settings: Settings, contract: Contract, zone: Zone, version: int, tenant: str) -> str:
+    """Delta's id of the table. Raises Gone where that version, or a file of the tenant's in it, is there no more."""
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError, TableNotFoundError
+    from pyarrow import fs
+
+    place = settings.place(contract, zone)
+    try:
+        table = DeltaTable(place, version=version, storage_options=settings.delta_rs_options)
+    except (DeltaError, TableNotFoundError):
+        newest = read_version(settings, contract, zone)
+        raise Gone(f"{place}: version {version} is not there (the newest is {newest})") from None
+    files = settings.arrow_files(place)
+    parts = [("tenant", "=", tenant)] if "tenant" in contract.partitions_in(zone) else None
+    needed = table.to_pyarrow_dataset(file_pruning_predicate=parts, filesystem=files).files
+    lost = [f.path for f in files.get_file_info(needed) if f.type == fs.FileType.NotFound]
+    if lost:
+        raise Gone(f"{place}: version {version} has lost {len(lost)} of {len(needed)} files to vacuum, as {lost[0]}")
+    return str(table.metadata().id)
 
 
 def read_rows(
@@ -76,11 +101,16 @@ def read_partitions(settings: Settings, contract: Contract, zone: Zone | None = 
 
 
 def query(
-    settings: Settings, contract: Contract, zone: Zone | None, sql: str, values: dict[str, Any] | None = None
+    settings: Settings,
+    contract: Contract,
+    zone: Zone | None,
+    sql: str,
+    values: dict[str, Any] | None = None,
+    version: int | None = None,
 ) -> list[dict[str, Any]]:
     """Answer `sql` (DuckDB's) over the table, which it calls `rows`; `$name` in it stands for one of `values`.
 
-    The table is streamed, not loaded; one that does not exist has no rows.
+    The table, or an earlier version of it, is streamed and not loaded; one that does not exist has no rows.
     """
     import duckdb
     import pyarrow.dataset as ds
@@ -92,7 +122,7 @@ def query(
     repeated = texts & {"object_key", "content_hash", *contract.keys}  # one text for thousands of rows
     place = settings.place(contract, zone)
     try:
-        table = DeltaTable(place, storage_options=settings.delta_rs_options)
+        table = DeltaTable(place, version=version, storage_options=settings.delta_rs_options)
         options = ds.ParquetReadOptions(dictionary_columns=repeated)
         rows: Any = table.to_pyarrow_dataset(filesystem=settings.arrow_files(place), parquet_read_options=options)
     except TableNotFoundError:

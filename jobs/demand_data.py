@@ -47,8 +47,30 @@ class Pinned:
         return self.lake.read(contract, zone, self.versions.get(f"{zone}/{contract.name}"))
 
 
+@dataclass(frozen=True)
+class Frames:
+    """What a training up to `night` reads of one tenant, as frames whose rows are sorted: the same rows, the same frames."""
+
+    features: pd.DataFrame  # FEATURE_COLUMNS
+    calendar: pd.DataFrame  # CALENDAR_COLUMNS
+    series: pd.DataFrame  # site, product, and lists `days` and `units`
+
+    def data(self, night: date) -> Data:
+        return Data(
+            origins=Origins.from_features(self.features),
+            calendar=Calendar.from_features(self.calendar),
+            panel=Panel.from_series(self.series, day(night)),
+            last_day=day(night),
+        )
+
+
 def training_data(pinned: Pinned, tenant: str, night: date, given: Parameters) -> Data:
     """All that a training of `tenant` up to `night` is given. Raises TenantError where there is nothing of it."""
+    return training_frames(pinned, tenant, night, given).data(night)
+
+
+def training_frames(pinned: Pinned, tenant: str, night: date, given: Parameters) -> Frames:
+    """The same before it is turned into arrays. Raises TenantError where there is nothing of it."""
     features = _features(pinned, tenant, night, given)
     if features.empty:
         raise TenantError(
@@ -63,12 +85,17 @@ def training_data(pinned: Pinned, tenant: str, night: date, given: Parameters) -
     series = _sales(pinned, tenant, night, cut_offs, given)
     if series.empty:
         raise TenantError(f"no sales were known at the cut-off of {night}")
-    return Data(
-        origins=Origins.from_features(features),
-        calendar=Calendar.from_features(_calendar(pinned, tenant, night, cut_offs["cut_off"].max(), given)),
-        panel=Panel.from_series(series, day(night)),
-        last_day=day(night),
+    calendar = _calendar(pinned, tenant, night, cut_offs["cut_off"].max(), given)
+    return Frames(
+        features=_sorted(features, ["date", "site", "product"]),
+        calendar=_sorted(calendar, ["site", "date", "available_at"]),
+        series=_sorted(series, ["site", "product"]),
     )
+
+
+def _sorted(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Spark gives rows in any order."""
+    return frame.sort_values(keys, kind="stable", ignore_index=True)
 
 
 def _features(pinned: Pinned, tenant: str, night: date, given: Parameters) -> pd.DataFrame:

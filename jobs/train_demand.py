@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -21,9 +21,9 @@ from models.demand.evaluate import table
 from models.demand.folds import Data, TooLittleHistory, evaluated
 from models.demand.forecast import COLUMNS as FORECAST_COLUMNS
 from models.demand.manifest import TrainingManifest
-from models.demand.parameters import FLOORS
-from models.demand.paths import Fit, MapSeries
-from models.demand.promotion import CHALLENGER, CHAMPION, METRIC, Decision, decide
+from models.demand.parameters import FLOORS, PATHS, Parameters
+from models.demand.paths import Fit, MapSeries, map_here
+from models.demand.promotion import CHALLENGER, CHAMPION, Decision, decide
 from models.demand.training import ENSEMBLE, Training, train
 from models.registry import ModelRef, Registry, RegistryError, signature
 
@@ -55,15 +55,16 @@ def registry_of(ctx: Context) -> Registry:
 def _train_tenant(ctx: Context, tenant: str, pinned: Pinned, registry: Registry) -> None:
     given = demand_parameters(ctx.settings, tenant)
     data = training_data(pinned, tenant, ctx.night, given)
-    say = _teller(ctx, tenant)
+    say = teller(ctx, tenant)
     try:
-        training = train(data, given, on_spark(ctx.spark), say)
+        training = train(data, given, map_series(ctx, given), say)
     except TooLittleHistory as short:
         say(str(short))
         ctx.outcomes[tenant] = Outcome("ok", 0, str(short))
         return
     ref = _log(tenant, training, pinned, registry)
-    decision, champion = judge(tenant, training, data, registry)
+    champion = registry.champion(tenant)
+    decision = judge(training, data, champion, registry, registry.challenger(tenant))
     # The ledger first, the alias last: whatever fails between leaves the old champion, and none without its evidence.
     promotions.note(ctx, tenant, ref, champion, decision)
     if decision.role == CHAMPION:
@@ -76,14 +77,19 @@ def _train_tenant(ctx: Context, tenant: str, pinned: Pinned, registry: Registry)
     ctx.done(tenant, training.rows)
 
 
-def _teller(ctx: Context, tenant: str) -> Callable[[str], None]:
+def teller(ctx: Context, tenant: str) -> Callable[[str], None]:
     return lambda text: ctx.progress(f"  {tenant}: {text}")
+
+
+def map_series(ctx: Context, given: Parameters) -> MapSeries:
+    """How methods are fitted series by series: in Spark, which is not started where there are none of them."""
+    return on_spark(ctx.spark) if set(given.members).intersection(PATHS) else map_here
 
 
 def on_spark(spark: SparkSession) -> MapSeries:
     """A MapSeries whose tasks run in parallel in Spark, one at a time on each core."""
 
-    def map_series(fit: Fit, tasks: pd.DataFrame, schema: str) -> pd.DataFrame:
+    def mapped(fit: Fit, tasks: pd.DataFrame, schema: str) -> pd.DataFrame:
         def each(frames: Any) -> Any:
             return (fit(frame) for frame in frames)
 
@@ -91,23 +97,14 @@ def on_spark(spark: SparkSession) -> MapSeries:
         frame = spark.createDataFrame(tasks).repartition(parts)
         return frame.mapInPandas(each, schema).toPandas()
 
-    return map_series
+    return mapped
 
 
 def _log(tenant: str, training: Training, pinned: Pinned, registry: Registry) -> ModelRef:
-    manifest = TrainingManifest.of(tenant, training, pinned.versions, code_version())
-    blend = training.model.blend
-    figures = {"forecast_sample": plots.sample(training.judged, training.quantiles)}
-    figures |= {metric: plots.comparison(training.scores, metric) for metric in (METRIC, "rmsse", "wape", "coverage")}
     return registry.log(
         tenant,
         training.model,
-        params=training.model.parameters.to_dict()
-        | {"weights": blend.to_dict()["weights"], "kept": list(blend.members)},
-        scores=training.scores,
-        seconds=training.seconds,
-        manifest=manifest.to_dict(),
-        figures=figures,
+        **record(tenant, training, pinned.versions),
         signature=signature(
             [DEMAND_FEATURES.by_name[c].field for c in FEATURE_COLUMNS],
             [DEMAND_FORECAST.by_name[c].field for c in FORECAST_COLUMNS if c != "cut_off"],
@@ -115,11 +112,26 @@ def _log(tenant: str, training: Training, pinned: Pinned, registry: Registry) ->
     )
 
 
-def judge(tenant: str, training: Training, data: Data, registry: Registry) -> tuple[Decision, ModelRef | None]:
+def record(tenant: str, training: Training, table_versions: Mapping[str, int]) -> dict[str, Any]:
+    """What MLflow is told of a training, as arguments of `Registry.log` and `Registry.log_experiment`."""
+    blend = training.model.blend
+    return {
+        "params": training.model.parameters.to_dict()
+        | {"weights": blend.to_dict()["weights"], "kept": list(blend.members)},
+        "scores": training.scores,
+        "seconds": training.seconds,
+        "manifest": TrainingManifest.of(tenant, training, table_versions, code_version()).to_dict(),
+        "figures": plots.figures(training.judged, training.quantiles, training.scores),
+    }
+
+
+def judge(
+    training: Training, data: Data, champion: ModelRef | None, registry: Registry, on_trial: ModelRef | None = None
+) -> Decision:
     """Compare with the floors and the champion on the last fold, all from the same origins."""
     fold = training.judged
     last = training.scores[to_date(fold.last_day).isoformat()]
-    champion, trouble, its = registry.champion(tenant), None, None
+    trouble, its = None, None
     evidence: dict[str, Any] = {"folds": training.scores, "last_fold_from": to_date(fold.last_day).isoformat()}
     if champion is not None:
         try:
@@ -135,9 +147,8 @@ def judge(tenant: str, training: Training, data: Data, registry: Registry) -> tu
         except Exception as error:  # noqa: BLE001  a champion that cannot speak cannot forecast either
             trouble = " ".join(str(error).split())[:200]
     floors = {name: last[name] for name in FLOORS}
-    rival = registry.challenger(tenant)
-    on_trial = rival.version if rival else None
-    return decide(last[ENSEMBLE], floors, training.skill, its, evidence, trouble, on_trial), champion
+    challenger = on_trial.version if on_trial else None
+    return decide(last[ENSEMBLE], floors, training.skill, its, evidence, trouble, challenger)
 
 
 def rebuild(ctx: Context, ref: ModelRef, registry: Registry) -> TrainingManifest:

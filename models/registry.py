@@ -13,7 +13,8 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "demand"
 FLOOR = "floor"  # alias of the version whose floor serves where no version is champion
+IDEAS = "demand-experiments"  # of data scientists: their runs register nothing
 MODEL = "model"
 MANIFEST = "training_manifest.json"
 _TYPES = {
@@ -101,49 +103,65 @@ class Registry:
                 f"MLflow at {self.tracking_uri} does not answer: {_one_line(error)}; is `make up` running?"
             ) from error
 
-    def _experiment(self, client: MlflowClient) -> str:
-        found = client.get_experiment_by_name(EXPERIMENT)
+    def _experiment(self, client: MlflowClient, name: str) -> str:
+        found = client.get_experiment_by_name(name)
         if found is not None:
             return str(found.experiment_id)
         # a server knows where artifacts go; without one they lie beside the database
         local = self.tracking_uri.startswith("sqlite:///")
         beside = Path(self.tracking_uri.removeprefix("sqlite:///")).parent / "artifacts" if local else None
-        return str(client.create_experiment(EXPERIMENT, artifact_location=str(beside) if beside else None))
+        return str(client.create_experiment(name, artifact_location=str(beside) if beside else None))
 
-    def log(
+    def log(self, tenant: str, model: DemandModel, *, signature: Any = None, **record: Any) -> ModelRef:
+        """Log one training and register its model as a new version of the tenant's; the champion stays who it is.
+
+        `record` is what `_run` takes. Raises RegistryError.
+        """
+        client = self._client()
+        with self._run(client, EXPERIMENT, tenant, {}, **record) as run_id:
+            return self._register(client, tenant, run_id, model, signature)
+
+    def log_experiment(self, tenant: str, tags: Mapping[str, str], **record: Any) -> str:
+        """Log one training of a data scientist beside the others; no version comes of it. Returns the run's id.
+
+        `record` is what `_run` takes. Raises RegistryError.
+        """
+        client = self._client()
+        with self._run(client, IDEAS, tenant, tags, **record) as run_id:
+            return run_id
+
+    @contextmanager
+    def _run(
         self,
+        client: MlflowClient,
+        experiment: str,
         tenant: str,
-        model: DemandModel,
+        tags: Mapping[str, str],
         *,
         params: Mapping[str, Any],
         scores: Mapping[str, Mapping[str, Mapping[str, float]]],
         seconds: Mapping[str, float],
         manifest: Mapping[str, Any],
         figures: Mapping[str, Figure],
-        signature: Any = None,
-    ) -> ModelRef:
-        """Log one training and register its model as a new version of the tenant's; the champion stays who it is.
-
-        `scores` are metrics by fold, model and name. Raises RegistryError.
-        """
-        client = self._client()
-        run = client.create_run(
-            self._experiment(client), run_name=f"{tenant} {manifest['night']}", tags={"tenant": tenant}
-        )
-        run_id = run.info.run_id
+    ) -> Iterator[str]:
+        """A run of a training with its numbers, pictures and manifest. `scores` are metrics by fold, model and name."""
+        run_id = client.create_run(
+            self._experiment(client, experiment),
+            run_name=f"{tenant} {manifest['night']}",
+            tags={"tenant": tenant, **tags},
+        ).info.run_id
         try:
             _log_numbers(client, run_id, params, scores, seconds, manifest)
             for name, figure in figures.items():
                 client.log_figure(run_id, figure, f"plots/{name}.png")
             client.log_dict(run_id, dict(manifest), MANIFEST)
-            ref = self._register(client, tenant, run_id, model, signature)
+            yield run_id
         except Exception as error:
             client.set_terminated(run_id, "FAILED")
             raise RegistryError(
                 f"tenant {tenant}: MLflow at {self.tracking_uri} did not take the model: {_one_line(error)}"
             ) from error
         client.set_terminated(run_id, "FINISHED")
-        return ref
 
     def _register(self, client: MlflowClient, tenant: str, run_id: str, model: DemandModel, signature: Any) -> ModelRef:
         import mlflow

@@ -8,6 +8,7 @@ import numpy as np
 
 from models.demand.arrays import Floats, to_date
 from models.demand.folds import Fold
+from models.demand.promotion import METRIC
 from models.demand.training import Scores
 
 if TYPE_CHECKING:
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
 
 SHOWN = 6  # series, from the one with the most units on
 BEFORE_DAYS = 56
+COMPARED = (METRIC, "rmsse", "wape", "coverage")
+
+
+def figures(fold: Fold, quantiles: Floats, scores: Scores) -> dict[str, Figure]:
+    """All pictures of a training by name."""
+    compared = {metric: comparison(scores, metric) for metric in COMPARED}
+    return {"forecast_sample": sample(fold, quantiles)} | compared
 
 
 def sample(fold: Fold, quantiles: Floats) -> Figure:
