@@ -4,6 +4,8 @@ PYTHON_IN_VENV := .venv/bin/python
 UV := .venv/bin/uv
 EXTRAS := jobs airflow local experiments dev
 PYTEST_OPTIONS :=
+COMPILE = $(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet \
+    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(foreach extra,$(EXTRAS),--extra $(extra))
 .DEFAULT_GOAL := help
 .SUFFIXES:
 .PHONY: help setup demo test check up down status bench bench-demand lock
@@ -45,14 +47,19 @@ status: setup ## Which of them run
 bench: setup ## The benchmarks of docs/benchmarks.md
 	@$(PYTHON_IN_VENV) -m bench
 
-bench-demand: setup ## Our demand models beside their peers on four public data sets; hours
+bench-demand: .venv/.peers ## Our demand models beside their peers on four public data sets; hours, and 7 GB of packages
 	@$(PYTHON_IN_VENV) -m bench.demand
 
+# Beside what is installed already: both locks hold the same versions of it.
+.venv/.peers: .venv/.installed requirements-peers.lock
+	$(UV) pip install --python $(PYTHON_IN_VENV) --require-hashes -r requirements-peers.lock
+	@touch $@
+
 # Requirements format, since uv.lock would write the address of the index that it was made against.
+# First all extras together, then those of everybody at the same versions: one environment can hold both.
 lock: .venv/bin/uv ## Resolve the dependencies of pyproject.toml anew (add UPGRADE=1 for newer versions)
-	$(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
-	    $(foreach extra,$(EXTRAS),--extra $(extra)) $(if $(UPGRADE),--upgrade) --quiet -o requirements.lock
+	$(COMPILE) --extra torch $(if $(UPGRADE),--upgrade) -o requirements-peers.lock
+	$(COMPILE) --constraint requirements-peers.lock --no-annotate -o requirements.lock
 
 .venv/bin/uv:
 	@./deploy/make_venv.sh uv

@@ -253,7 +253,7 @@ def test_an_experiment_finds_what_the_nightly_training_found(at: Callable[..., A
         {k: v for k, v in trained_by_job.items() if math.isfinite(v)}, rel=1e-9
     )
     assert metrics["champion"]["pinball"] > 0
-    assert metrics["would_be_promoted"] is False
+    assert metrics["would_be"] == "challenger"
 
 
 def _evidence(lake: Any) -> dict[str, Any]:
