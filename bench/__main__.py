@@ -17,6 +17,7 @@ USUAL = (
     ("ingest.py", "idle", "--known", "100", "2000"),
     ("features.py", "--series", "154", "--days", "1900"),
     ("night.py", "--series", "154"),
+    ("decisions.py",),
 )
 FULL = (
     ("api.py", "--seconds", "30"),
