@@ -40,6 +40,12 @@ def _forecast_demand() -> Run:
     return run
 
 
+def _explain_demand() -> Run:
+    from jobs.explain_demand import run
+
+    return run
+
+
 def _housekeeping() -> Run:
     from jobs.housekeeping import run
 
@@ -58,9 +64,17 @@ TRAIN_DEMAND = Job(
 FORECAST_DEMAND = Job(
     "forecast-demand", "Forecast 28 days for every series.", _forecast_demand, after=("silver", "features")
 )
+EXPLAIN_DEMAND = Job(
+    "explain-demand",
+    "Explain each series' forecast: drivers, nearest past cases, what changed.",
+    _explain_demand,
+    after=("silver", "features", "forecast-demand"),
+)
 HOUSEKEEPING = Job(
     "housekeeping", "Compact, vacuum and apply the retention of every table.", _housekeeping, by_tenant=False
 )
 
-JOBS = {job.name: job for job in (INGEST, SILVER, FEATURES, TRAIN_DEMAND, FORECAST_DEMAND, HOUSEKEEPING)}
-NIGHT = (SILVER, FEATURES, FORECAST_DEMAND)
+JOBS = {
+    job.name: job for job in (INGEST, SILVER, FEATURES, TRAIN_DEMAND, FORECAST_DEMAND, EXPLAIN_DEMAND, HOUSEKEEPING)
+}
+NIGHT = (SILVER, FEATURES, FORECAST_DEMAND, EXPLAIN_DEMAND)

@@ -7,28 +7,23 @@ in one commit. A tenant that fails or is blocked keeps its last good forecast.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 
 from expectations.contract import Zone
 from expectations.tables import CALENDAR_FEATURES, DEMAND_FEATURES, DEMAND_FORECAST, HORIZON_DAYS
-from jobs import doors
 from jobs.context import Context
 from jobs.demand_data import CALENDAR_COLUMNS, FEATURE_COLUMNS, to_pandas
 from jobs.errors import TenantError
 from jobs.lake import in_set
 from jobs.own_failure import own_failure
+from jobs.publish import publish
 from jobs.train_demand import registry_of
 from models.demand.fallback import CHAMPION
 from models.demand.forecast import forecast
 from models.registry import ModelRef, Registry
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
 
 READ = ((DEMAND_FEATURES, Zone.FEATURES), (CALENDAR_FEATURES, Zone.FEATURES))
 TOLD_EVERY = 50  # tenants
@@ -38,22 +33,12 @@ BACK_DAYS = 28  # of the calendar: whether the last same weekdays were holidays
 def run(ctx: Context) -> None:
     """Forecast, check, publish. The same night again replaces its rows."""
     ctx.table_versions = ctx.lake.versions(READ)
-    made = _forecasts(ctx, registry_of(ctx))
-    if not made:
-        return
-    frame = ctx.lake.conform(_frame(ctx, made), DEMAND_FORECAST, Zone.GOLD).persist()
-    try:
-        result = doors.check(ctx, frame, DEMAND_FORECAST, Zone.GOLD, tenants=made)
-        for tenant, why in result.blocked.items():
-            ctx.block(tenant, why)
-        _publish(ctx, frame, {t: len(rows) for t, rows in made.items() if t not in result.blocked})
-    finally:
-        frame.unpersist()
+    publish(ctx, DEMAND_FORECAST, _forecasts(ctx, registry_of(ctx)))
 
 
 def _forecasts(ctx: Context, registry: Registry) -> dict[str, pd.DataFrame]:
     """Rows of each tenant that can be forecast; the others have failed."""
-    features = dict(tuple(_features(ctx).groupby("tenant")))
+    features = dict(tuple(features_of_night(ctx).groupby("tenant")))
     calendar = _calendar(ctx)
     days = dict(tuple(calendar.groupby("tenant")))
     series = sum(len(f) for f in features.values())
@@ -72,7 +57,7 @@ def _forecasts(ctx: Context, registry: Registry) -> dict[str, pd.DataFrame]:
     return made
 
 
-def _features(ctx: Context) -> pd.DataFrame:
+def features_of_night(ctx: Context) -> pd.DataFrame:
     """Feature rows of the night, of all tenants."""
     rows = ctx.lake.read(DEMAND_FEATURES).where(in_set("tenant", ctx.tenants))
     rows = rows.where(f"year = {ctx.night.year} AND date = DATE'{ctx.night}'")
@@ -121,23 +106,3 @@ def forecast_ids(tenant: str, night: date, rows: pd.DataFrame, run_id: str) -> l
         prefix + hashlib.sha256(f"{tenant}/{prefix}/{site}/{product}/{horizon}/{run_id}".encode()).hexdigest()[:16]
         for site, product, horizon in zip(rows["site"], rows["product"], rows["horizon"], strict=True)
     ]
-
-
-def _frame(ctx: Context, made: Mapping[str, pd.DataFrame]) -> DataFrame:
-    loose = pa.schema([f.with_nullable(True) for f in DEMAND_FORECAST.schema_in(Zone.GOLD)])
-    rows = pd.concat(made.values(), ignore_index=True)[loose.names]
-    return ctx.spark.createDataFrame(pa.Table.from_pandas(rows, schema=loose, preserve_index=False))
-
-
-def _publish(ctx: Context, frame: DataFrame, rows: Mapping[str, int]) -> None:
-    """Replace the night's rows of these tenants, in one commit."""
-    if rows:
-        of_night = f"night_month = '{ctx.night:%Y-%m}' AND night = DATE'{ctx.night}'"
-        ctx.lake.replace(
-            frame.where(in_set("tenant", rows)),
-            DEMAND_FORECAST,
-            Zone.GOLD,
-            where=f"{in_set('tenant', rows)} AND {of_night}",
-        )
-    for tenant, count in rows.items():
-        ctx.done(tenant, count)

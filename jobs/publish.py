@@ -1,0 +1,36 @@
+"""What a night made for its tenants goes into gold: through the door, in one commit, in the place of what was there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+import pyarrow as pa
+
+from expectations.contract import Contract, Zone
+from jobs import doors
+from jobs.context import Context
+from jobs.lake import in_set, loose_schema
+
+
+def publish(ctx: Context, contract: Contract, made: Mapping[str, pd.DataFrame]) -> None:
+    """Check the rows of each tenant and replace its night's; a tenant that is blocked keeps those that it has."""
+    if not made:
+        return
+    schema = loose_schema(contract, Zone.GOLD)
+    rows = pd.concat(made.values(), ignore_index=True)[schema.names]
+    frame = ctx.spark.createDataFrame(pa.Table.from_pandas(rows, schema=schema, preserve_index=False))
+    frame = ctx.lake.conform(frame, contract, Zone.GOLD).persist()
+    try:
+        result = doors.check(ctx, frame, contract, Zone.GOLD, tenants=made)
+        for tenant, why in result.blocked.items():
+            ctx.block(tenant, why)
+        passed = {t: len(rows) for t, rows in made.items() if t not in result.blocked}
+        if passed:
+            of_night = f"night_month = '{ctx.night:%Y-%m}' AND night = DATE'{ctx.night}'"
+            where = f"{in_set('tenant', passed)} AND {of_night}"
+            ctx.lake.replace(frame.where(in_set("tenant", passed)), contract, Zone.GOLD, where=where)
+        for tenant, count in passed.items():
+            ctx.done(tenant, count)
+    finally:
+        frame.unpersist()
