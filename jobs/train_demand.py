@@ -17,6 +17,7 @@ from jobs.errors import JobError
 from jobs.own_failure import own_failure
 from models.demand import plots
 from models.demand.arrays import to_date
+from models.demand.card import card
 from models.demand.evaluate import table
 from models.demand.folds import Data, TooLittleHistory, evaluated
 from models.demand.forecast import COLUMNS as FORECAST_COLUMNS
@@ -62,8 +63,10 @@ def _train_tenant(ctx: Context, tenant: str, pinned: Pinned, registry: Registry)
         say(str(short))
         ctx.outcomes[tenant] = Outcome("ok", 0, str(short))
         return
-    ref = _log(tenant, training, pinned, registry)
+    manifest = TrainingManifest.of(tenant, training, pinned.versions, code_version())
+    ref = _log(tenant, training, manifest, registry)
     decision, champion = judge(tenant, training, data, registry)
+    registry.describe(ref, card(ref.name, ref.version, training, manifest, decision))
     # The ledger first, the alias last: whatever fails between leaves the old champion, and none without its evidence.
     _note(ctx, tenant, ref, champion, decision)
     if decision.promoted:
@@ -90,8 +93,7 @@ def on_spark(spark: SparkSession) -> MapSeries:
     return map_series
 
 
-def _log(tenant: str, training: Training, pinned: Pinned, registry: Registry) -> ModelRef:
-    manifest = TrainingManifest.of(tenant, training, pinned.versions, code_version())
+def _log(tenant: str, training: Training, manifest: TrainingManifest, registry: Registry) -> ModelRef:
     blend = training.model.blend
     figures = {"forecast_sample": plots.sample(training.judged, training.quantiles)}
     figures |= {metric: plots.comparison(training.scores, metric) for metric in (METRIC, "rmsse", "wape", "coverage")}

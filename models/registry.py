@@ -31,6 +31,7 @@ EXPERIMENT = "demand"
 CHAMPION = "champion"
 MODEL = "model"
 MANIFEST = "training_manifest.json"
+CARD = "model_card.md"
 _TYPES = {
     "double": "double",
     "string": "string",
@@ -164,6 +165,19 @@ class Registry:
             name, logged.model_uri, run_id, tags={"tenant": tenant}, model_id=logged.model_id
         )
         return ModelRef(name, str(version.version), run_id)
+
+    def describe(self, ref: ModelRef, card: str) -> None:
+        """Lay the model card of a version beside its run, and show it as the version's description."""
+        from mlflow.exceptions import MlflowException
+
+        client = self._client()
+        try:
+            client.log_text(ref.run_id, card, CARD)
+            client.update_model_version(ref.name, ref.version, description=card)
+        except (MlflowException, OSError) as error:
+            raise RegistryError(
+                f"{ref.name} version {ref.version}: MLflow did not take its card: {_one_line(error)}"
+            ) from error
 
     def champion(self, tenant: str) -> ModelRef | None:
         """The tenant's champion; None where it has none."""

@@ -157,3 +157,11 @@ def test_a_forecast_needs_no_tensorflow_prophet_or_mlflow() -> None:
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", program], check=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+
+
+def test_a_versions_card_lies_beside_its_run_and_is_its_description(registry: Registry, logged: ModelRef) -> None:
+    import mlflow
+
+    registry.describe(logged, "# a card")
+    assert mlflow.artifacts.load_text(f"runs:/{logged.run_id}/model_card.md") == "# a card"
+    assert mlflow.MlflowClient().get_model_version(logged.name, logged.version).description == "# a card"
