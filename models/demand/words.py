@@ -14,6 +14,7 @@ FILE = Path(__file__).with_name("phrases.toml")
 TOLD = 0.01  # of the forecast: a driver below goes without saying
 UNCHANGED = 0.005  # of the night before
 REASONS = 2
+REASON = 0.1  # of the change: a driver below is none of its reasons
 FAR = 1.5  # standard deviations, as a mean over what is compared: nothing really like it was found
 
 
@@ -106,7 +107,9 @@ def _reasons(change: Mapping[str, Any], language: str) -> list[str]:
             words["sentences"]["model"].format(before=change["model_version_before"], now=change["model_version"])
         )
     way = 1 if change["units"] > 0 else -1
-    same_way = sorted((d for d in pieces if way * pieces[d] > 0), key=lambda d: -abs(pieces[d]))[:REASONS]
+    same_way = sorted(
+        (d for d in pieces if way * pieces[d] >= REASON * abs(change["units"])), key=lambda d: -abs(pieces[d])
+    )[:REASONS]
     for driver in same_way:
         of_it = words["sentences"]["new_figures"] if driver == "level" and not found else ""
         name = f"{words['drivers'][driver]} {number(pieces[driver], language, signed=True)}"

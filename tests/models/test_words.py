@@ -70,6 +70,12 @@ def test_a_change_is_told_with_its_reasons() -> None:
     assert "12% lower than the night before (01 Mar 2026): price and promotion −13." in _told("en", change=lower)
 
 
+def test_a_driver_that_hardly_matters_is_no_reason() -> None:
+    told = _told("en", change=_change(drivers={"level": 11.9, "other": 0.1}))
+    assert "level of the last four weeks +12 (new sales figures). " in told + " "
+    assert "other" not in told
+
+
 def test_another_model_is_the_first_reason() -> None:
     told = _told("tr", change=_change(model_changed=True, model_version="8"))
     assert "yüksek: model sürümü 7 yerine 8, son dört haftanın düzeyi +9, " in told
