@@ -32,6 +32,7 @@ CHAMPION = "champion"
 MODEL = "model"
 MANIFEST = "training_manifest.json"
 CARD = "model_card.md"
+DESCRIPTION_LENGTH = 5000  # of MLflow's column: PostgreSQL refuses more, SQLite does not
 _TYPES = {
     "double": "double",
     "string": "string",
@@ -173,7 +174,7 @@ class Registry:
         client = self._client()
         try:
             client.log_text(ref.run_id, card, CARD)
-            client.update_model_version(ref.name, ref.version, description=card)
+            client.update_model_version(ref.name, ref.version, description=_shortened(card))
         except (MlflowException, OSError) as error:
             raise RegistryError(
                 f"{ref.name} version {ref.version}: MLflow did not take its card: {_one_line(error)}"
@@ -244,6 +245,14 @@ class Registry:
                 f"{ref.name} version {ref.version}: no training manifest in run {ref.run_id}"
             ) from error
         return dict(json.loads(text))
+
+
+def _shortened(card: str) -> str:
+    """The card's first paragraphs, as many as a description holds."""
+    if len(card) <= DESCRIPTION_LENGTH:
+        return card
+    rest = f"\n\nThe whole card is {CARD} of the run."
+    return card[: card.rindex("\n\n", 0, DESCRIPTION_LENGTH - len(rest))] + rest
 
 
 def _ensure_model(client: MlflowClient, name: str) -> None:
