@@ -11,6 +11,7 @@ bronze becomes **silver**, **features** and the **forecast** of the next 28 days
   all (S3 away, Spark broken), and is then tried again.
 * **verdict** fails, when all steps are done, if tenants failed or were blocked. Its log names each with the reason.
   The API serves such a tenant's last good forecast and says how old it is.
+* What is published is explained afterwards: a forecast waits for no explanation, and stays if one fails.
 * To run one tenant's night again: trigger with `tenants` and `date`, here or as
   `uretimiq run nightly --tenant T --date D`.
 """
@@ -44,7 +45,8 @@ def nightly_demand() -> None:
             inlets=[FEATURES, MODELS],
             outlets=[FORECAST],
         ),
-        verdict("silver", "features", "follow-demand", "forecast-demand"),
+        step("explain_demand", "run explain-demand --defer-failures", limit=timedelta(hours=1), inlets=[FORECAST]),
+        verdict("silver", "features", "follow-demand", "forecast-demand", "explain-demand"),
     )
 
 

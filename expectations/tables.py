@@ -567,6 +567,56 @@ DEMAND_MONITOR = Contract(
     known_time="available_at",
     partitioned_by=(),
 )
+
+
+def _pieces(name: str, meaning: str) -> Column:
+    return Column(name, pa.float64(), meaning, unit="piece")
+
+
+DEMAND_EXPLANATIONS = Contract(
+    name="demand_explanations",
+    zone=Zone.GOLD,
+    meaning="Why each series' forecast of a night is what it is: drivers, nearest past cases, and what changed.",
+    version="1.0.0",
+    owner="data science",
+    keys=("tenant", "night", "site", "product"),
+    columns=(
+        TENANT,
+        Column("night", pa.date32(), "Night of the forecast"),
+        SITE,
+        PRODUCT,
+        _pieces("units_q50", "Sum of the medians of all days ahead; the six drivers below add up to it"),
+        _pieces("units_level", "Mean of the last four weeks, for as many days"),
+        _pieces("units_season", "Of it by weekdays, days of the month and last year's weeks"),
+        _pieces("units_trend", "Of it by the way of the latest weeks"),
+        _pieces("units_price", "Of it by price and promotions of late"),
+        _pieces("units_holiday", "Of it by holidays and other known events, beside ordinary days"),
+        _pieces("units_other", "Of it by nothing of these"),
+        Column("by_day", pa.string(), "The drivers' pieces of each day ahead, as JSON"),
+        Column("cases", pa.string(), "Nights most like this one, and the units of the four weeks after, as JSON"),
+        Column("night_before", pa.date32(), "Earlier night that it is compared with", nullable=True),
+        Column("units_change", pa.float64(), "Beside it, of the days that both forecast", unit="piece", nullable=True),
+        Column(
+            "changes", pa.string(), "That change by driver, and whether the model is another, as JSON", nullable=True
+        ),
+        Column("method", pa.string(), "Champion, or the fallback that stood in for it"),
+        Column("fallback_reason", pa.string(), "Why a fallback stood in", nullable=True),
+        Column("model_name", pa.string(), "Registered model", nullable=True),
+        Column("model_version", pa.string(), "Its version", nullable=True),
+        Column("text_tr", pa.string(), "All this in sentences, in Turkish"),
+        Column("text_en", pa.string(), "The same in English"),
+        RUN_ID,
+        AVAILABLE_AT,
+        Column("night_month", pa.string(), "Month of the night, YYYY-MM; partition"),
+    ),
+    rules=(
+        *_CODES,
+        Between(name="units_q50_finite", column="units_q50", low=0, reason="Demand is a finite number, not negative."),
+    ),
+    event_time="night",
+    known_time="available_at",
+    partitioned_by=("tenant", "night_month"),
+)
 PROMOTIONS = Contract(
     name="promotions",
     zone=Zone.OPERATIONS,
@@ -614,6 +664,7 @@ TABLES = Catalogue(
         DEMAND_SHADOW,
         DEMAND_SCORES,
         DEMAND_MONITOR,
+        DEMAND_EXPLANATIONS,
         PROMOTIONS,
     )
 )

@@ -46,6 +46,12 @@ def _follow_demand() -> Run:
     return run
 
 
+def _explain_demand() -> Run:
+    from jobs.explain_demand import run
+
+    return run
+
+
 def _housekeeping() -> Run:
     from jobs.housekeeping import run
 
@@ -70,9 +76,15 @@ FOLLOW_DEMAND = Job(
 FORECAST_DEMAND = Job(
     "forecast-demand", "Forecast 28 days for every series.", _forecast_demand, after=("silver", "features")
 )
+EXPLAIN_DEMAND = Job(
+    "explain-demand",
+    "Explain each series' forecast: drivers, nearest past cases, what changed.",
+    _explain_demand,
+    after=("silver", "features", "forecast-demand"),
+)
 HOUSEKEEPING = Job(
     "housekeeping", "Compact, vacuum and apply the retention of every table.", _housekeeping, by_tenant=False
 )
 
-JOBS = {job.name: job for job in (INGEST, SILVER, FEATURES, TRAIN_DEMAND, FOLLOW_DEMAND, FORECAST_DEMAND, HOUSEKEEPING)}
-NIGHT = (SILVER, FEATURES, FOLLOW_DEMAND, FORECAST_DEMAND)
+NIGHT = (SILVER, FEATURES, FOLLOW_DEMAND, FORECAST_DEMAND, EXPLAIN_DEMAND)
+JOBS = {job.name: job for job in (INGEST, *NIGHT, TRAIN_DEMAND, HOUSEKEEPING)}

@@ -20,12 +20,13 @@ from expectations.contract import Zone
 from expectations.settings import Settings
 from expectations.tables import DEMAND_FEATURES
 from jobs import train_demand
-from jobs.context import Context
+from jobs.context import Context, code_version
 from jobs.delta_reader import Gone, pinned_table, query, read_version
 from jobs.demand_data import READ, Frames, Pinned, training_frames
 from jobs.errors import JobError
 from models.demand import evaluation, stored
 from models.demand.folds import TooLittleHistory
+from models.demand.manifest import TrainingManifest
 from models.demand.parameters import ParameterError, Parameters, parameters
 from models.demand.training import train
 from models.registry import ModelRef
@@ -99,7 +100,8 @@ def evaluate() -> None:
     data = _frames().data(ctx.night)
     champion = ModelRef(**pins.champion) if pins.champion else None
     decision = train_demand.judge(training, data, champion, registry)
-    record = train_demand.record(pins.tenant, training, pins.versions)
+    manifest = TrainingManifest.of(pins.tenant, training, pins.versions, code_version())
+    record = train_demand.record(training, manifest)
     _write(METRICS, evaluation.metrics(training, decision))
     PLOTS.mkdir(parents=True, exist_ok=True)
     for name, figure in record["figures"].items():

@@ -8,27 +8,23 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 
-from expectations.contract import Contract, Zone
+from expectations.contract import Zone
 from expectations.tables import CALENDAR_FEATURES, DEMAND_FEATURES, DEMAND_FORECAST, DEMAND_SHADOW, HORIZON_DAYS
-from jobs import doors
 from jobs.context import Context
 from jobs.demand_data import CALENDAR_COLUMNS, FEATURE_COLUMNS, by_tenant, to_pandas
 from jobs.errors import TenantError
-from jobs.lake import in_set, loose_schema
+from jobs.lake import in_set
 from jobs.own_failure import own_failure
+from jobs.publish import publish
 from jobs.train_demand import registry_of
 from models.demand.fallback import CHAMPION
 from models.demand.forecast import forecast
 from models.demand.parameters import HISTORY
 from models.registry import ModelRef, Registry
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
 
 READ = ((DEMAND_FEATURES, Zone.FEATURES), (CALENDAR_FEATURES, Zone.FEATURES))
 TOLD_EVERY = 50  # tenants
@@ -36,30 +32,20 @@ BACK_DAYS = 28  # of the calendar: whether the last same weekdays were holidays
 Frames = dict[str, pd.DataFrame]
 
 
-class Passed(NamedTuple):
-    """How many rows of each tenant were written, and why those of others were not."""
-
-    rows: dict[str, int]
-    blocked: dict[str, str]
-
-
 def run(ctx: Context) -> None:
     """Forecast, check, publish. The same night again replaces its rows."""
     ctx.table_versions = ctx.lake.versions(READ)
     made, shadow = _forecasts(ctx, registry_of(ctx))
-    passed = _publish(ctx, made, DEMAND_FORECAST)
-    for tenant, why in passed.blocked.items():
-        ctx.block(tenant, why)
-    beside = {t: rows for t, rows in shadow.items() if t not in passed.blocked}
-    for tenant, why in _publish(ctx, beside, DEMAND_SHADOW).blocked.items():
+    passed = publish(ctx, DEMAND_FORECAST, made)
+    beside = publish(ctx, DEMAND_SHADOW, {t: rows for t, rows in shadow.items() if t in passed.rows})
+    for tenant, why in beside.blocked.items():
         ctx.progress(f"  {tenant}: the challenger is not noted: {why}")
-    for tenant, count in passed.rows.items():
-        ctx.done(tenant, count)
+    passed.note(ctx)
 
 
 def _forecasts(ctx: Context, registry: Registry) -> tuple[Frames, Frames]:
     """Rows of each tenant that can be forecast (the others have failed), and those of its challenger."""
-    features = by_tenant(_features(ctx))
+    features = by_tenant(features_of_night(ctx))
     calendar = _calendar(ctx)
     days = by_tenant(calendar)
     series = sum(len(f) for f in features.values())
@@ -82,7 +68,7 @@ def _forecasts(ctx: Context, registry: Registry) -> tuple[Frames, Frames]:
     return made, shadow
 
 
-def _features(ctx: Context) -> pd.DataFrame:
+def features_of_night(ctx: Context) -> pd.DataFrame:
     """Feature rows of the night, of all tenants."""
     rows = ctx.lake.read(DEMAND_FEATURES).where(in_set("tenant", ctx.tenants))
     rows = rows.where(f"year = {ctx.night.year} AND date = DATE'{ctx.night}'")
@@ -145,26 +131,3 @@ def forecast_ids(tenant: str, night: date, rows: pd.DataFrame, run_id: str) -> l
         prefix + hashlib.sha256(f"{tenant}/{prefix}/{site}/{product}/{horizon}/{run_id}".encode()).hexdigest()[:16]
         for site, product, horizon in zip(rows["site"], rows["product"], rows["horizon"], strict=True)
     ]
-
-
-def _publish(ctx: Context, made: Frames, contract: Contract) -> Passed:
-    """Check the rows at the door, and replace the night's rows of the tenants that pass, in one commit."""
-    if not made:
-        return Passed({}, {})
-    frame = ctx.lake.conform(_frame(ctx, made, contract), contract, Zone.GOLD).persist()
-    try:
-        blocked = doors.check(ctx, frame, contract, Zone.GOLD, tenants=made).blocked
-        rows = {t: len(of_tenant) for t, of_tenant in made.items() if t not in blocked}
-        if rows:
-            of_night = f"night_month = '{ctx.night:%Y-%m}' AND night = DATE'{ctx.night}'"
-            of_passed = in_set("tenant", rows)
-            ctx.lake.replace(frame.where(of_passed), contract, Zone.GOLD, where=f"{of_passed} AND {of_night}")
-        return Passed(rows, blocked)
-    finally:
-        frame.unpersist()
-
-
-def _frame(ctx: Context, made: Frames, contract: Contract) -> DataFrame:
-    loose = loose_schema(contract, Zone.GOLD)
-    rows = pd.concat(made.values(), ignore_index=True)[loose.names]
-    return ctx.spark.createDataFrame(pa.Table.from_pandas(rows, schema=loose, preserve_index=False))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -17,6 +17,7 @@ from jobs.errors import JobError
 from jobs.own_failure import own_failure
 from models.demand import plots
 from models.demand.arrays import to_date
+from models.demand.card import card
 from models.demand.evaluate import table
 from models.demand.folds import Data, TooLittleHistory, evaluated
 from models.demand.forecast import COLUMNS as FORECAST_COLUMNS
@@ -62,9 +63,11 @@ def _train_tenant(ctx: Context, tenant: str, pinned: Pinned, registry: Registry)
         say(str(short))
         ctx.outcomes[tenant] = Outcome("ok", 0, str(short))
         return
-    ref = _log(tenant, training, pinned, registry)
+    manifest = TrainingManifest.of(tenant, training, pinned.versions, code_version())
+    ref = _log(tenant, training, manifest, registry)
     champion = registry.champion(tenant)
     decision = judge(training, data, champion, registry, registry.challenger(tenant))
+    registry.describe(ref, card(ref.name, ref.version, training, manifest, decision))
     # The ledger first, the alias last: whatever fails between leaves the old champion, and none without its evidence.
     promotions.note(ctx, tenant, ref, champion, decision)
     if decision.role == CHAMPION:
@@ -100,11 +103,11 @@ def on_spark(spark: SparkSession) -> MapSeries:
     return mapped
 
 
-def _log(tenant: str, training: Training, pinned: Pinned, registry: Registry) -> ModelRef:
+def _log(tenant: str, training: Training, manifest: TrainingManifest, registry: Registry) -> ModelRef:
     return registry.log(
         tenant,
         training.model,
-        **record(tenant, training, pinned.versions),
+        **record(training, manifest),
         signature=signature(
             [DEMAND_FEATURES.by_name[c].field for c in FEATURE_COLUMNS],
             [DEMAND_FORECAST.by_name[c].field for c in FORECAST_COLUMNS if c != "cut_off"],
@@ -112,7 +115,7 @@ def _log(tenant: str, training: Training, pinned: Pinned, registry: Registry) ->
     )
 
 
-def record(tenant: str, training: Training, table_versions: Mapping[str, int]) -> dict[str, Any]:
+def record(training: Training, manifest: TrainingManifest) -> dict[str, Any]:
     """What MLflow is told of a training, as arguments of `Registry.log` and `Registry.log_experiment`."""
     blend = training.model.blend
     return {
@@ -120,7 +123,7 @@ def record(tenant: str, training: Training, table_versions: Mapping[str, int]) -
         | {"weights": blend.to_dict()["weights"], "kept": list(blend.members)},
         "scores": training.scores,
         "seconds": training.seconds,
-        "manifest": TrainingManifest.of(tenant, training, table_versions, code_version()).to_dict(),
+        "manifest": manifest.to_dict(),
         "figures": plots.figures(training.judged, training.quantiles, training.scores),
     }
 

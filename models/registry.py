@@ -34,6 +34,8 @@ FLOOR = "floor"  # alias of the version whose floor serves where no version is c
 IDEAS = "demand-experiments"  # of data scientists: their runs register nothing
 MODEL = "model"
 MANIFEST = "training_manifest.json"
+CARD = "model_card.md"
+DESCRIPTION_LENGTH = 5000  # of MLflow's column: PostgreSQL refuses more, SQLite does not
 _TYPES = {
     "double": "double",
     "string": "string",
@@ -184,6 +186,19 @@ class Registry:
         )
         return ModelRef(name, str(version.version), run_id)
 
+    def describe(self, ref: ModelRef, card: str) -> None:
+        """Lay the model card of a version beside its run, and show it as the version's description."""
+        from mlflow.exceptions import MlflowException
+
+        client = self._client()
+        try:
+            client.log_text(ref.run_id, card, CARD)
+            client.update_model_version(ref.name, ref.version, description=_shortened(card))
+        except (MlflowException, OSError) as error:
+            raise RegistryError(
+                f"{ref.name} version {ref.version}: MLflow did not take its card: {_one_line(error)}"
+            ) from error
+
     def champion(self, tenant: str) -> ModelRef | None:
         """The tenant's champion; None where it has none."""
         return self._holder(tenant, CHAMPION)
@@ -276,6 +291,14 @@ class Registry:
                 f"{ref.name} version {ref.version}: no training manifest in run {ref.run_id}"
             ) from error
         return dict(json.loads(text))
+
+
+def _shortened(card: str) -> str:
+    """The card's first paragraphs, as many as a description holds."""
+    if len(card) <= DESCRIPTION_LENGTH:
+        return card
+    rest = f"\n\nThe whole card is {CARD} of the run."
+    return card[: card.rindex("\n\n", 0, DESCRIPTION_LENGTH - len(rest))] + rest
 
 
 def _ensure_model(client: MlflowClient, name: str) -> None:

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from expectations.settings import Settings
 from serving import examples, page, problems, schemas
+from serving.explanations import Explanations
 from serving.forecasts import Forecasts
 from serving.lake import Lake
 from serving.render import json_bytes
@@ -64,7 +65,7 @@ def create_app(
     app = FastAPI(title=TITLE, description=ABOUT, version=version("uretimiq"), docs_url=None, redoc_url=None)
     problems.install(app)
     app.add_middleware(LoopbackOnly)
-    app.include_router(TenantRoutes(forecasts, now).router)
+    app.include_router(TenantRoutes(forecasts, Explanations(lake, forecasts), now).router)
     app.include_router(StatusRoutes(lake, ledger, now).router)
     _add_health(app, forecasts)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]

@@ -72,6 +72,55 @@ ONE = {
     "age_seconds": 102_528,
     "trace": "uretimiq trace 4be1c07ad2f93c55",
 }
+EXPLANATION = {
+    **HEAD,
+    "explanation": {
+        "site": "ankara",
+        "product": "P-0017",
+        "units_q50": 202.5,
+        "night_before": "2026-02-28",
+        "units_change": 9.0,
+        "drivers": {"level": 210.0, "season": 4.0, "trend": 3.5, "price": 0.0, "holiday": -16.0, "other": 1.0},
+        "by_day": {
+            "level": [105.0, 105.0],
+            "season": [2.0, 2.0],
+            "trend": [1.5, 2.0],
+            "price": [0.0, 0.0],
+            "holiday": [0.0, -16.0],
+            "other": [1.0, 0.0],
+        },
+        "cases": [
+            {
+                "night": "2025-03-02",
+                "series": "ankara/P-0017",
+                "distance": 0.41,
+                "units_weeks": [700.0, 690.0, 640.0, 720.0],
+                "units": 2750.0,
+            }
+        ],
+        "changes": {
+            "night": "2026-02-28",
+            "periods": 1,
+            "units_before": 95.5,
+            "units_now": 104.5,
+            "units": 9.0,
+            "share": 0.094,
+            "drivers": {"level": 8.0, "season": 0.0, "trend": 1.0, "price": 0.0, "holiday": 0.0, "other": 0.0},
+            "method_changed": False,
+            "model_changed": False,
+            "model_version": "7",
+            "model_version_before": "7",
+        },
+        "method": "champion",
+        "fallback_reason": None,
+        "model_name": "demand-acme",
+        "model_version": "7",
+        "text": {
+            "tr": "Önümüzdeki 2 gün için 202 adet: son dört haftanın düzeyi 210, tatil ve olaylar −16.",
+            "en": "202 pieces in the next 2 days: level of the last four weeks 210, holidays and events −16.",
+        },
+    },
+}
 STATUS = {
     "now": "2026-03-03T08:10:00Z",
     "tenant": None,

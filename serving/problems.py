@@ -47,6 +47,11 @@ KINDS = {
     "unknown-forecast": Kind(
         404, "No such forecast", "'acme' has no forecast 4be1: take the id from a row of its forecasts"
     ),
+    "unknown-explanation": Kind(
+        404,
+        "No such explanation",
+        "'acme' has no explanation of ankara/P-9 in the night of 2026-03-01: take the series from /v1/tenants/acme/series",
+    ),
     "not-found": Kind(404, "No such address", "there is nothing at /v2: the addresses are listed at /"),
     "not-allowed": Kind(405, "Not possible here", "the API only reads: use GET"),
     "host-refused": Kind(

@@ -15,17 +15,22 @@ from serving.problems import Problem, told
 
 LIMIT, MOST_ROWS, MOST_CODES = 1000, 10_000, 200
 Code = Annotated[str, Field(min_length=1, max_length=100)]
-Q = TypeVar("Q", bound="SeriesQuery")
+Q = TypeVar("Q", bound="NightQuery")
 
 
-class SeriesQuery(BaseModel):
-    """What both lists can be asked."""
+class NightQuery(BaseModel):
+    """What all of a night can be asked."""
 
     model_config = ConfigDict(extra="forbid")  # a misspelt filter would silently give everything
 
+    night: date | None = Field(None, description="An earlier night; the last good one if left out")
+
+
+class SeriesQuery(NightQuery):
+    """What both lists can be asked."""
+
     site: list[Code] = Field([], max_length=MOST_CODES, description="Only these sites; repeat for several")
     product: list[Code] = Field([], max_length=MOST_CODES, description="Only these products; repeat for several")
-    night: date | None = Field(None, description="An earlier night; the last good one if left out")
     limit: int | None = Field(None, ge=1, le=MOST_ROWS, description=f"Rows of a page; {LIMIT} if left out")
     cursor: str | None = Field(None, max_length=4000, description="From `next` of the page before")
 
@@ -60,7 +65,7 @@ def read(model: type[Q], request: Request) -> Q:
         raise Problem("bad-request", told({**e, "loc": ("query", *e["loc"])} for e in error.errors())) from error
 
 
-def parameters(model: type[SeriesQuery]) -> dict[str, Any]:
+def parameters(model: type[NightQuery]) -> dict[str, Any]:
     """The parameters of a query as OpenAPI tells them."""
     found = []
     for name, spec in model.model_json_schema(by_alias=True)["properties"].items():

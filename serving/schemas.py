@@ -102,6 +102,82 @@ class SeriesPage(Head):
     series: list[SeriesEntry]
 
 
+class Drivers(Answer):
+    """Pieces that add up to the forecast's medians."""
+
+    level: float = Field(description="Mean of the last four weeks, for as many days [piece]")
+    season: float = Field(description="By weekdays, days of the month and last year's weeks [piece]")
+    trend: float = Field(description="By the way of the latest weeks [piece]")
+    price: float = Field(description="By price and promotions of late [piece]")
+    holiday: float = Field(description="By holidays and other known events, beside ordinary days [piece]")
+    other: float = Field(description="By nothing of these [piece]")
+
+
+class DriversByDay(Answer):
+    """The same, for each day ahead."""
+
+    level: list[float]
+    season: list[float]
+    trend: list[float]
+    price: list[float]
+    holiday: list[float]
+    other: list[float]
+
+
+class Case(Answer):
+    """An earlier night most like this one."""
+
+    night: date
+    series: str = Field(description="site/product: the series itself, or one of its group where it is young")
+    distance: float = Field(description="Standardised; below 0.5 much alike, above 1.5 hardly")
+    units_weeks: list[float] = Field(description="Units of each of the four weeks after it, at today's level [piece]")
+    units: float = Field(description="Their sum [piece]")
+
+
+class Changes(Answer):
+    """Beside the forecast of an earlier night, of the days that both have."""
+
+    night: date
+    periods: int = Field(description="How many days they are")
+    units_before: float
+    units_now: float
+    units: float = Field(description="The difference [piece]")
+    share: float | None = Field(description="Of `units_before`; null where that is nothing")
+    drivers: Drivers = Field(description="The difference by driver; of two models, if the model is another")
+    method_changed: bool
+    model_changed: bool
+    model_version: str | None
+    model_version_before: str | None
+
+
+class Sentences(Answer):
+    tr: str
+    en: str
+
+
+class Explained(Answer):
+    """Why a series' forecast is what it is."""
+
+    site: str
+    product: str
+    units_q50: float = Field(description="Sum of the medians of all days ahead [piece]")
+    night_before: date | None = Field(description="Earlier night that it is compared with")
+    units_change: float | None = Field(description="Beside it, of the days that both forecast [piece]")
+    drivers: Drivers = Field(description="They add up to `units_q50`")
+    by_day: DriversByDay
+    cases: list[Case] = Field(description="The nearest first")
+    changes: Changes | None
+    method: str
+    fallback_reason: str | None
+    model_name: str | None
+    model_version: str | None
+    text: Sentences
+
+
+class OneExplanation(Head):
+    explanation: Explained
+
+
 class TableState(Answer):
     contract: str
     zone: str

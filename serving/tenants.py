@@ -1,4 +1,4 @@
-"""The addresses under /v1/tenants/{tenant}: forecasts, one forecast, series. Each reads that tenant's rows alone."""
+"""The addresses under /v1/tenants/{tenant}: forecasts, one forecast, its explanation, series. Each reads that tenant's rows alone."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from fastapi.responses import Response, StreamingResponse
 
 from expectations.contract import CODE
 from serving import examples, schemas
+from serving.explanations import Explanations
 from serving.forecasts import Forecasts, Found
 from serving.nights import JSON, Night, Selection
 from serving.paging import Cursor, decode, encode, fingerprint
 from serving.problems import Problem, responses
-from serving.queries import LIMIT, ForecastQuery, SeriesQuery, parameters, read
+from serving.queries import LIMIT, ForecastQuery, NightQuery, SeriesQuery, parameters, read
 from serving.render import CSV, csv_pieces, json_bytes, json_page, wants_csv
 
 TENANT_KINDS = ("unknown-tenant", "no-good-night", "unknown-night", "no-night-yet", "unreadable")
@@ -26,19 +27,29 @@ TENANT_KINDS = ("unknown-tenant", "no-good-night", "unknown-night", "no-night-ye
 Tenant = Annotated[
     str, Path(pattern=f"^(?:{CODE})$", description="Customer, as in the landing prefix", examples=["acme"])
 ]
+Code = Annotated[str, Path(max_length=100, description="As in a row of the forecasts")]
 
 
 class TenantRoutes:
-    """The three addresses; `router` holds them."""
+    """The four addresses; `router` holds them."""
 
-    def __init__(self, forecasts: Forecasts, now: Callable[[], datetime]) -> None:
+    def __init__(self, forecasts: Forecasts, explanations: Explanations, now: Callable[[], datetime]) -> None:
         self._forecasts = forecasts
+        self._explanations = explanations
         self._now = now
         self.router = APIRouter(prefix="/v1/tenants/{tenant}", tags=["forecasts"])
         paged = ("bad-cursor", "cursor-gone")
         self._add("/forecasts", self.forecasts, schemas.ForecastPage, examples.PAGE, ForecastQuery, paged)
         self._add(
             "/forecasts/{forecast_id}", self.forecast, schemas.OneForecast, examples.ONE, None, ("unknown-forecast",)
+        )
+        self._add(
+            "/forecasts/{site}/{product}/explanation",
+            self.explanation,
+            schemas.OneExplanation,
+            examples.EXPLANATION,
+            NightQuery,
+            ("unknown-explanation",),
         )
         self._add("/series", self.series, schemas.SeriesPage, examples.SERIES, SeriesQuery, paged)
 
@@ -48,7 +59,7 @@ class TenantRoutes:
         endpoint: Callable[..., Any],
         model: type,
         example: object,
-        query: type[SeriesQuery] | None,
+        query: type[NightQuery] | None,
         kinds: tuple[str, ...],
     ) -> None:
         content: dict[str, Any] = {"application/json": {"example": example}}
@@ -99,6 +110,12 @@ class TenantRoutes:
         age = int((self._now() - row["available_at"]).total_seconds())
         content = {"forecast": row, "age_seconds": age, "trace": f"uretimiq trace {forecast_id}"}
         return _json(json_bytes(content), {}, None)
+
+    def explanation(self, tenant: Tenant, site: Code, product: Code, request: Request) -> Response:
+        """Why a series' forecast is what it is: drivers, the nearest past cases, what changed since the night before."""
+        found, row = self._explanations.one(tenant, site, product, read(NightQuery, request).night)
+        head = self._head(found)
+        return _json(json_bytes({**head, "explanation": row}), head, None)
 
     def series(self, tenant: Tenant, request: Request) -> Response:
         """The series of the last good night: each product at each site, and the days that are forecast."""

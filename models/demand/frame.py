@@ -51,6 +51,22 @@ class Frame:
         return self.x[:, self.names.index(name)]
 
 
+def column_names(words: Vocabulary) -> tuple[str, ...]:
+    """The columns of the frame of a model that knows `words`."""
+    return (
+        *ORIGIN_COLUMNS,
+        *WEEKDAY_COLUMNS,
+        *YEAR_COLUMNS,
+        *DAY_COLUMNS,
+        *FLAGS,
+        *DISTANCES,
+        "holidays_in_same_weekdays",
+        *(f"kind_{k}" for k in words.kinds),
+        *(f"kind_{k}_in_same_weekdays" for k in words.kinds),
+        *CATEGORIES,
+    )
+
+
 def build(origins: Origins, calendar: Calendar, words: Vocabulary, origin: Ints, horizon: Ints) -> Frame:
     """The rows (`origin`, `horizon`): positions in `origins`, periods ahead from 1 on; both (n,)."""
     by_origin = _origin_numbers(origins)[origin]
@@ -63,19 +79,7 @@ def build(origins: Origins, calendar: Calendar, words: Vocabulary, origin: Ints,
         _day_numbers(origins.period, origins.day[origin] + horizon, horizon),
         *_calendar_numbers(origins, calendar, words, origin, horizon),
     ]
-    names = (
-        *ORIGIN_COLUMNS,
-        *WEEKDAY_COLUMNS,
-        *YEAR_COLUMNS,
-        *DAY_COLUMNS,
-        *FLAGS,
-        *DISTANCES,
-        "holidays_in_same_weekdays",
-        *(f"kind_{k}" for k in words.kinds),
-        *(f"kind_{k}_in_same_weekdays" for k in words.kinds),
-        *CATEGORIES,
-    )
-    return Frame(np.concatenate(parts, axis=1, dtype=np.float32), names, origin, horizon)
+    return Frame(np.concatenate(parts, axis=1, dtype=np.float32), column_names(words), origin, horizon)
 
 
 def build_all(origins: Origins, calendar: Calendar, words: Vocabulary, horizon: int) -> Frame:

@@ -157,3 +157,24 @@ def test_a_forecast_needs_no_tensorflow_prophet_or_mlflow() -> None:
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", program], check=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+
+
+def test_a_versions_card_lies_beside_its_run_and_is_its_description(registry: Registry, logged: ModelRef) -> None:
+    import mlflow
+
+    registry.describe(logged, "# a card")
+    assert mlflow.artifacts.load_text(f"runs:/{logged.run_id}/model_card.md") == "# a card"
+    assert mlflow.MlflowClient().get_model_version(logged.name, logged.version).description == "# a card"
+
+
+def test_a_card_too_long_for_a_description_is_shown_in_part(registry: Registry, logged: ModelRef) -> None:
+    import mlflow
+
+    card = "\n\n".join(["# a card", *(f"paragraph {n:04d}" for n in range(1000))])
+    registry.describe(logged, card)
+    shown = mlflow.MlflowClient().get_model_version(logged.name, logged.version).description
+    assert len(shown) <= 5000
+    first, rest = shown.rsplit("\n\n", 1)
+    assert card.startswith(first + "\n\n")
+    assert rest == "The whole card is model_card.md of the run."
+    assert mlflow.artifacts.load_text(f"runs:/{logged.run_id}/model_card.md") == card

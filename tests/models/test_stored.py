@@ -13,6 +13,7 @@ import pytest
 
 from models.demand import evaluation, stored
 from models.demand.model import ModelFormatError
+from models.demand.parameters import FLOORS
 from models.demand.promotion import decide
 from models.demand.training import ENSEMBLE
 
@@ -24,14 +25,15 @@ def _digests(folder: Path) -> dict[str, str]:
 
 def _decision(training: Any) -> Any:
     last = list(training.scores.values())[-1]
-    return decide(last[ENSEMBLE], last["seasonal_naive"], None, {})
+    return decide(last[ENSEMBLE], {name: last[name] for name in FLOORS}, training.skill, None, {})
 
 
 def test_a_training_comes_back_from_its_files(small_training: Any, small_data: Any, tmp_path: Path) -> None:
     stored.save(small_training, tmp_path)
     again = stored.load(tmp_path, small_training.seconds)
-    assert (again.scores, again.rows, again.frame_hash, again.seconds) == (
+    assert (again.scores, again.skill, again.rows, again.frame_hash, again.seconds) == (
         small_training.scores,
+        small_training.skill,
         small_training.rows,
         small_training.frame_hash,
         small_training.seconds,

@@ -18,7 +18,7 @@ from fastapi.testclient import TestClient
 from expectations import settings as settings_module
 from expectations.contract import Contract
 from expectations.settings import Settings
-from expectations.tables import DEMAND_FORECAST, JOB_RUNS, PROMOTIONS
+from expectations.tables import DEMAND_EXPLANATIONS, DEMAND_FORECAST, JOB_RUNS, PROMOTIONS
 from serving.app import create_app
 
 NIGHT = date(2026, 3, 1)
@@ -69,6 +69,18 @@ class Plant:
         if status:
             self.run(tenant, night, status=status, run=run)
         return run
+
+    def explain(
+        self,
+        tenant: str = "acme",
+        night: date = NIGHT,
+        series: Iterable[tuple[str, str]] = SERIES,
+        *,
+        early: bool = False,
+        **more: Any,
+    ) -> None:
+        """Write the explanations of a night; `early`: of an older writing of it."""
+        self.write(DEMAND_EXPLANATIONS, [_explanation(tenant, night, *of, early) | more for of in series])
 
     def run(
         self,
@@ -126,6 +138,38 @@ def _forecast(tenant: str, night: date, site: str, product: str, day: int, run: 
         "table_versions": json.dumps({"demand_features": 3}),
         "run_id": run,
         "available_at": six + timedelta(minutes=40),
+        "night_month": f"{night:%Y-%m}",
+    }
+
+
+def _explanation(tenant: str, night: date, site: str, product: str, early: bool) -> dict[str, Any]:
+    drivers = dict(
+        zip(("level", "season", "trend", "price", "holiday", "other"), (280.0, 2.0, 1, 0, -3.0, 0), strict=True)
+    )
+    case = {
+        "night": "2025-03-02",
+        "series": f"{site}/{product}",
+        "distance": 0.4,
+        "units_weeks": [7.0] * 4,
+        "units": 28.0,
+    }
+    seven = datetime.combine(night, datetime.min.time(), UTC) + timedelta(hours=26 if early else 28)
+    return {
+        "tenant": tenant,
+        "night": night,
+        "site": site,
+        "product": product,
+        "units_q50": 280.0,
+        **{f"units_{name}": value for name, value in drivers.items()},
+        "by_day": json.dumps({name: [value / 28] * 28 for name, value in drivers.items()}),
+        "cases": json.dumps([case]),
+        "method": "champion",
+        "model_name": f"demand-{tenant}",
+        "model_version": "7",
+        "text_tr": "Önümüzdeki 28 gün için 280 adet.",
+        "text_en": "280 pieces in the next 28 days.",
+        "run_id": "run-0",
+        "available_at": seven,
         "night_month": f"{night:%Y-%m}",
     }
 

@@ -20,6 +20,8 @@ def both(plant):
     theirs = {"run_id": "zebra-run", "table_versions": '{"zebra": 1}', "method": "zebra", "fallback_reason": "zebra"}
     for night in (NIGHT, LATER):
         plant.night("acme", night)
+        plant.explain("acme", night)
+        plant.explain(OTHER, night, [("ankara", "P-1"), ("ankara", "zebra-2")], text_en="zebra", text_tr="zebra")
         plant.night(OTHER, night, [("zebra-site", "zebra-1"), ("ankara", "zebra-2")], **theirs)
     plant.night(OTHER, date(2026, 3, 3), [("zebra-site", "zebra-1")], **theirs)
     plant.run(OTHER, date(2026, 3, 4), job="silver", status="failed", reason="zebra lost its stripes")
@@ -61,7 +63,8 @@ def assert_nothing_of_theirs(answer):
 def test_no_address_shows_another_tenants_data(both_api, data):
     both, api = both_api
     template = data.draw(st.sampled_from(addresses(api)))
-    fill = {**FILL, "forecast_id": their_id(both)}
+    series = {"site": "ankara", "product": data.draw(st.sampled_from(["P-1", "zebra-2"]))}
+    fill = {**FILL, **series, "forecast_id": their_id(both)}
     address = template.format(**{name: quote(value) for name, value in fill.items()})
     values = {
         "site": st.sampled_from(["ankara", "zebra-site"]),
@@ -75,13 +78,14 @@ def test_no_address_shows_another_tenants_data(both_api, data):
     if template == "/v1/status":
         asked = {"tenant": "acme"}
 
-    assert_nothing_of_theirs_but_asked(api.get(address, params=asked), asked)
+    named = series if "{product}" in template else {}
+    assert_nothing_of_theirs_but_asked(api.get(address, params=asked), [*asked.values(), *named.values()])
 
 
 def assert_nothing_of_theirs_but_asked(answer, asked):
     """`next` repeats the caller's own filters; those say nothing that he did not know."""
     shown = answer.text + repr(answer.headers)
-    for word in sorted({str(v) for v in asked.values() if OTHER in str(v)}):
+    for word in sorted({str(v) for v in asked if OTHER in str(v)}):
         shown = shown.replace(word, "")
     assert OTHER not in shown, f"{answer.url}: {shown[:300]}"
 

@@ -20,11 +20,14 @@ ANSWERS = {
 
 def operations(api):
     paths = api.get("/openapi.json").json()["paths"]
-    assert len(paths) == 6
+    assert len(paths) == 7
     return {path: spec["get"] for path, spec in paths.items()}
 
 
-@pytest.mark.parametrize(("model", "example"), [*ANSWERS.values(), (schemas.OneForecast, examples.ONE)])
+@pytest.mark.parametrize(
+    ("model", "example"),
+    [*ANSWERS.values(), (schemas.OneForecast, examples.ONE), (schemas.OneExplanation, examples.EXPLANATION)],
+)
 def test_each_example_is_an_answer_as_declared(model, example):
     TypeAdapter(model).validate_python(example)
 
@@ -45,6 +48,14 @@ def test_a_real_forecast_is_as_declared(plant, api):
     handle = plant.expected["acme", date(2026, 3, 1)][0]["forecast_id"]
 
     TypeAdapter(schemas.OneForecast).validate_json(api.get(f"/v1/tenants/acme/forecasts/{handle}").text)
+
+
+def test_a_real_explanation_is_as_declared(plant, api):
+    plant.night()
+    plant.explain()
+
+    answer = api.get("/v1/tenants/acme/forecasts/ankara/P-1/explanation").text
+    TypeAdapter(schemas.OneExplanation).validate_json(answer)
 
 
 def test_the_example_row_has_the_columns_of_a_row():

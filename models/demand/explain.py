@@ -1,0 +1,182 @@
+"""The explanation of a night's forecasts, a row a series: what drives it, the nearest past cases, and what changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from models.demand import cases, words
+from models.demand.arrays import Floats, Strings, codes, day, strings, to_date
+from models.demand.attribution import DRIVERS, medians, repeated_weeks
+from models.demand.calendar import Calendar
+from models.demand.fallback import CHAMPION
+from models.demand.model import DemandModel
+from models.demand.origins import Origins
+
+DIGITS = 4  # of a piece a day in `by_day`
+WHOLE = 1e-6  # of the forecast: nearer, nothing has changed
+FORECAST = (
+    "site",
+    "product",
+    "date",
+    "horizon",
+    "units_q50",
+    "method",
+    "fallback_reason",
+    "model_name",
+    "model_version",
+)
+BEFORE = ("site", "product", "night", "by_day", "method", "model_version")
+COLUMNS = (
+    "site",
+    "product",
+    "units_q50",
+    *(f"units_{d}" for d in DRIVERS),
+    "by_day",
+    "cases",
+    "night_before",
+    "units_change",
+    "changes",
+    "method",
+    "fallback_reason",
+    "model_name",
+    "model_version",
+    "text_tr",
+    "text_en",
+)
+
+
+def explain(
+    forecasts: pd.DataFrame,
+    features: pd.DataFrame,
+    calendar: pd.DataFrame,
+    model: DemandModel | None,
+    past: pd.DataFrame,
+    weeks: int,
+    before: pd.DataFrame,
+) -> pd.DataFrame:
+    """A row with COLUMNS for each series of `forecasts` (FORECAST, of one tenant and night).
+
+    `features` and `calendar` are what the night's forecast was made from (the calendar also of the weeks of `past`), `model` the version that made it, `past` rows of
+    `cases.COLUMNS` on the days of `cases.nights(night, weeks)`, `before` the newest explanations of earlier nights
+    (BEFORE). Raises ValueError where a series has no row of features: the forecast was made from others.
+    """
+    series = _Series.of(forecasts)
+    origins = Origins.from_features(features)
+    days = Calendar.from_features(calendar)
+    at = codes(series.key, np.sort(origins.key))
+    if (at < 0).any():
+        raise ValueError(f"{series.key[at < 0][0]} was forecast and has no features now: run the night again")
+    origins = origins.take(np.argsort(origins.key, kind="stable")[at])
+    pieces = repeated_weeks(series.units)
+    by_model = np.flatnonzero(series.columns["method"] == CHAMPION)
+    if len(by_model) and model is not None:
+        pieces[by_model] = medians(model, origins.take(by_model), days, series.units[by_model])
+    night = series.first_day - 1
+    keys, near = cases.nearest(past, days, night, weeks)
+    row_of_case = dict(zip(keys.tolist(), range(len(keys)), strict=True))
+    keys_before = (strings(before["site"]) + "/" + strings(before["product"])).tolist()
+    records = ({str(n): v for n, v in r.items()} for r in before.to_dict("records"))
+    known = dict(zip(keys_before, records, strict=True))
+    rows = []
+    for i, key in enumerate(series.key.tolist()):
+        change = changes(series.record(i), pieces[i], night, known[key]) if key in known else None
+        found = near.records(row_of_case[key]) if key in row_of_case else []
+        rows.append(_row(series.record(i), pieces[i], found, change, origins.period.name))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+class _Series:
+    """The night's medians as (n, horizon), sorted by key."""
+
+    def __init__(self, key: Strings, units: Floats, first_day: int, columns: Mapping[str, Strings]) -> None:
+        self.key, self.units, self.first_day, self.columns = key, units, first_day, columns
+
+    @classmethod
+    def of(cls, forecasts: pd.DataFrame) -> _Series:
+        key = strings(forecasts["site"]) + "/" + strings(forecasts["product"])
+        ahead = forecasts["horizon"].to_numpy(dtype=np.int64)
+        row, keys = pd.factorize(key, sort=True)
+        first = np.full(len(keys), -1)
+        first[row[::-1]] = np.arange(len(row))[::-1]
+        units: Floats = np.full((len(keys), int(ahead.max())), np.nan)
+        units[row, ahead - 1] = forecasts["units_q50"].to_numpy(dtype=float)
+        if np.isnan(units).any():
+            raise ValueError(
+                f"{keys[np.isnan(units).any(axis=1)][0]}: days of its forecast are missing: run the night again"
+            )
+        first_day = day(pd.Timestamp(forecasts["date"].iloc[0]).date()) - int(ahead[0]) + 1
+        named = ("site", "product", "method", "fallback_reason", "model_name", "model_version")
+        columns = {n: forecasts[n].to_numpy(dtype=object)[first] for n in named}
+        return cls(keys, units, first_day, columns)
+
+    def record(self, i: int) -> dict[str, Any]:
+        return {name: values[i] if isinstance(values[i], str) else None for name, values in self.columns.items()}
+
+
+def changes(row: Mapping[str, Any], pieces: Floats, night: int, before: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Tonight's forecast against an earlier night's, of the days that both have; None where they have none in common.
+
+    Pieces by driver add up to `units`. Where the model's version is another, they say where the two models differ.
+    """
+    then = day(pd.Timestamp(before["night"]).date())
+    said = json.loads(before["by_day"])
+    old = np.array([said[d] for d in DRIVERS]).T
+    shift = night - then
+    common = min(len(old) - shift, len(pieces))
+    if shift < 1 or common < 1:
+        return None
+    now_pieces, old_pieces = pieces[:common].sum(axis=0), old[shift : shift + common].sum(axis=0)
+    units, units_before = float(now_pieces.sum()), float(old_pieces.sum())
+    away = {d: round(float(v), DIGITS) for d, v in zip(DRIVERS, now_pieces - old_pieces, strict=True)}
+    return {
+        "night": to_date(then).isoformat(),
+        "periods": int(common),
+        "units_before": round(units_before, DIGITS),
+        "units_now": round(units, DIGITS),
+        "units": round(units - units_before, DIGITS),
+        "share": (units - units_before) / units_before if units_before > WHOLE else None,
+        "drivers": away,
+        "method_changed": row["method"] != before["method"],
+        "model_changed": row["method"] == before["method"] and row["model_version"] != before["model_version"],
+        "model_version": row["model_version"],
+        "model_version_before": before["model_version"],
+    }
+
+
+def _row(
+    record: Mapping[str, Any],
+    pieces: Floats,
+    found: list[dict[str, object]],
+    change: Mapping[str, Any] | None,
+    period: str,
+) -> dict[str, Any]:
+    total = dict(zip(DRIVERS, pieces.sum(axis=0).tolist(), strict=True))
+    by_day = {d: np.round(pieces[:, i], DIGITS).tolist() for i, d in enumerate(DRIVERS)}
+    said = {
+        f"text_{language}": words.text(
+            language,
+            series=f"{record['site']}/{record['product']}",
+            drivers=total,
+            periods=(len(pieces), period),
+            method=record["method"],
+            change=change,
+            cases=found,
+        )
+        for language in words.LANGUAGES
+    }
+    return {
+        **record,
+        **said,
+        "units_q50": sum(total.values()),
+        **{f"units_{d}": v for d, v in total.items()},
+        "by_day": json.dumps(by_day, separators=(",", ":")),
+        "cases": json.dumps(found, separators=(",", ":"), ensure_ascii=False),
+        "night_before": pd.Timestamp(change["night"]).date() if change else None,
+        "units_change": change["units"] if change else None,
+        "changes": json.dumps(change, separators=(",", ":"), ensure_ascii=False) if change else None,
+    }

@@ -1,0 +1,83 @@
+"""Why a series' forecast is what it is, of the night that is served."""
+
+from datetime import date
+
+import pytest
+
+from expectations.tables import DEMAND_EXPLANATIONS
+from models.demand.attribution import DRIVERS
+from serving.schemas import Drivers, DriversByDay
+
+ADDRESS = "/v1/tenants/acme/forecasts/ankara/P-1/explanation"
+
+
+def test_the_drivers_of_code_table_and_answer_are_the_same():
+    columns = [c.name.removeprefix("units_") for c in DEMAND_EXPLANATIONS.columns if c.name.startswith("units_")]
+    assert [c for c in columns if c not in ("q50", "change")] == list(DRIVERS)
+    assert list(Drivers.model_fields) == list(DriversByDay.model_fields) == list(DRIVERS)
+
+
+def test_a_series_is_explained(plant, api):
+    plant.night()
+    plant.explain()
+
+    answer = api.get(ADDRESS).json()
+
+    told = answer["explanation"]
+    assert (answer["night"], told["site"], told["product"]) == ("2026-03-01", "ankara", "P-1")
+    assert sum(told["drivers"].values()) == told["units_q50"] == 280
+    assert len(told["by_day"]["level"]) == 28
+    assert told["cases"][0]["night"] == "2025-03-02"
+    assert told["changes"] is None
+    assert told["text"]["tr"].startswith("Önümüzdeki 28 gün için")
+
+
+def test_an_earlier_night_is_explained(plant, api):
+    for night in (date(2026, 2, 28), date(2026, 3, 1)):
+        plant.night(night=night)
+        plant.explain(night=night, text_en=f"of {night}")
+
+    assert api.get(f"{ADDRESS}?night=2026-02-28").json()["explanation"]["text"]["en"] == "of 2026-02-28"
+
+
+def test_the_night_that_is_served_is_the_one_explained(plant, api):
+    plant.night()
+    plant.explain()
+    plant.night(night=date(2026, 3, 2), status="blocked")
+    plant.explain(night=date(2026, 3, 2))
+
+    assert api.get(ADDRESS).json()["night"] == "2026-03-01"
+
+
+@pytest.mark.parametrize("product", ["P-9", "P-1"])
+def test_without_an_explanation_it_says_what_to_run(plant, api, product):
+    plant.night()
+    if product == "P-9":
+        plant.explain()
+
+    told = api.problem(f"/v1/tenants/acme/forecasts/ankara/{product}/explanation")
+
+    assert (told["kind"], told["status"]) == ("unknown-explanation", 404)
+    assert "run `uretimiq run explain-demand --date 2026-03-01`" in told["detail"]
+
+
+def test_a_night_written_anew_is_not_explained_by_what_was_said_of_the_old_one(plant, api):
+    plant.night()
+    plant.explain(early=True)
+
+    assert api.problem(ADDRESS)["kind"] == "unknown-explanation"
+
+
+def test_a_misspelt_question_is_refused(plant, api):
+    plant.night()
+    plant.explain()
+
+    assert "nigth" in api.problem(f"{ADDRESS}?nigth=2026-03-01")["detail"]
+
+
+def test_the_explanation_of_another_tenants_series_is_not_shown(plant, api):
+    plant.night()
+    plant.night("zebra")
+    plant.explain("zebra")
+
+    assert api.problem(ADDRESS)["kind"] == "unknown-explanation"
