@@ -469,6 +469,9 @@ DEMAND_FORECAST = Contract(
         Column("units_q10", pa.float64(), "Quantile 0.1 of the units", unit="piece"),
         Column("units_q50", pa.float64(), "Quantile 0.5 of the units", unit="piece"),
         Column("units_q90", pa.float64(), "Quantile 0.9 of the units", unit="piece"),
+        Column(
+            "units_mean", pa.float64(), "Mean of the units: what adds up over products, sites and days", unit="piece"
+        ),
         Column("method", pa.string(), "Champion, or the fallback that stood in for it"),
         Column("fallback_reason", pa.string(), "Why a fallback stood in", nullable=True),
         Column("model_name", pa.string(), "Registered model", nullable=True),
@@ -492,6 +495,103 @@ DEMAND_FORECAST = Contract(
         Between(name="units_q90_finite", column="units_q90", low=0, reason="Demand is a finite number."),
         AtMost(name="q10_at_most_q50", lower="units_q10", upper="units_q50", reason="Quantiles do not cross."),
         AtMost(name="q50_at_most_q90", lower="units_q50", upper="units_q90", reason="Quantiles do not cross."),
+        Between(
+            name="units_mean_finite", column="units_mean", low=0, reason="Demand is a finite number, not negative."
+        ),
+    ),
+    event_time="date",
+    known_time="available_at",
+    partitioned_by=("tenant", "night_month"),
+)
+DEMAND_FORECAST_SUMS = Contract(
+    name="demand_forecast_sums",
+    zone=Zone.GOLD,
+    meaning="The demand forecast of every night, summed over the hierarchy and over days, weeks and months, with quantiles.",
+    version="1.0.0",
+    owner="data science",
+    keys=(
+        "tenant",
+        "night",
+        "period",
+        "level",
+        "site",
+        "product_group",
+        "product_sub_group",
+        "product",
+        "date",
+    ),
+    columns=(
+        TENANT,
+        Column("night", pa.date32(), "Last day whose data was used: the forecast begins the day after"),
+        Column("period", pa.string(), "Day, week (ISO, from Monday) or month"),
+        Column(
+            "level",
+            pa.string(),
+            "Over what the sum goes: all of the tenant or of a site, by group, sub-group or product",
+        ),
+        Column("site", pa.string(), "Plant, warehouse or store; null where it is summed over", nullable=True),
+        Column(
+            "product_group",
+            pa.string(),
+            "Group of the products; null where it is summed over or not known",
+            nullable=True,
+        ),
+        Column("product_sub_group", pa.string(), "Sub-group; null where it is summed over or not known", nullable=True),
+        Column("product", pa.string(), "Product code; null where it is summed over", nullable=True),
+        Column("date", pa.date32(), "First day of the period, also where it lies before the horizon"),
+        Column("days", pa.int32(), "Days of the period that lie in the horizon: only they are summed", unit="d"),
+        Column(
+            "units_mean", pa.float64(), "Mean of the units: exactly the sum of the means of what it holds", unit="piece"
+        ),
+        Column("units_q10", pa.float64(), "Quantile 0.1 of the units", unit="piece"),
+        Column("units_q50", pa.float64(), "Quantile 0.5 of the units", unit="piece"),
+        Column("units_q90", pa.float64(), "Quantile 0.9 of the units", unit="piece"),
+        Column("series", pa.int32(), "Series that it holds"),
+        Column("series_by_fallback", pa.int32(), "Those of them that a fallback forecast"),
+        Column("model_name", pa.string(), "Registered model by which errors go together"),
+        Column("model_version", pa.string(), "Its version"),
+        CUT_OFF,
+        Column("table_versions", pa.string(), "Delta versions of the tables read, as JSON"),
+        RUN_ID,
+        AVAILABLE_AT,
+        Column("night_month", pa.string(), "Month of the night, YYYY-MM; partition"),
+    ),
+    rules=(
+        OneOf(
+            name="period_known",
+            column="period",
+            values=("day", "week", "month"),
+            reason="Sums are made over these periods.",
+        ),
+        OneOf(
+            name="level_known",
+            column="level",
+            values=(
+                "site/product",
+                "site",
+                "site/group",
+                "site/sub_group",
+                "tenant",
+                "tenant/group",
+                "tenant/sub_group",
+                "tenant/product",
+            ),
+            reason="The hierarchy has these levels.",
+        ),
+        Between(name="days_in_range", column="days", low=1, high=31, reason="A month has at most 31 days."),
+        Between(name="units_q10_not_negative", column="units_q10", low=0, reason="Demand is not negative."),
+        Between(name="units_q90_finite", column="units_q90", low=0, reason="Demand is a finite number."),
+        AtMost(name="q10_at_most_q50", lower="units_q10", upper="units_q50", reason="Quantiles do not cross."),
+        AtMost(name="q50_at_most_q90", lower="units_q50", upper="units_q90", reason="Quantiles do not cross."),
+        Between(
+            name="units_mean_finite", column="units_mean", low=0, reason="Demand is a finite number, not negative."
+        ),
+        AtMost(
+            name="fallbacks_at_most_series",
+            lower="series_by_fallback",
+            upper="series",
+            reason="A part is not more than the whole.",
+        ),
     ),
     event_time="date",
     known_time="available_at",
@@ -535,6 +635,7 @@ TABLES = Catalogue(
         DEMAND_FEATURES,
         CALENDAR_FEATURES,
         DEMAND_FORECAST,
+        DEMAND_FORECAST_SUMS,
         PROMOTIONS,
     )
 )

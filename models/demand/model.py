@@ -14,6 +14,7 @@ from models.demand.ensemble import Blend, segments
 from models.demand.members import Members
 from models.demand.origins import Origins
 from models.demand.parameters import PATHS, Parameters, parameters
+from models.demand.sums import Sums
 
 FORMAT = 2
 
@@ -24,12 +25,13 @@ class ModelFormatError(ValueError):
 
 @dataclass(frozen=True)
 class DemandModel:
-    """`last_day` is the last day that it learned from."""
+    """`last_day` is the last day that it learned from; `sums` is None for a model that was trained before there were any."""
 
     parameters: Parameters
     last_day: int
     members: Members
     blend: Blend
+    sums: Sums | None = None
 
     def quantiles(self, origins: Origins, calendar: Calendar) -> Floats:
         """(n, horizon, 3): quantiles 0.1, 0.5 and 0.9 in pieces; in order, not negative and finite."""
@@ -42,6 +44,8 @@ class DemandModel:
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.members.save(folder)
+        if self.sums is not None:
+            self.sums.save(folder)
         known = {
             "format": FORMAT,
             "last_day": self.last_day,
@@ -60,7 +64,8 @@ class DemandModel:
         if known.get("format") != FORMAT:
             raise ModelFormatError(f"{folder}: format {known.get('format')!r}, this code reads {FORMAT}; train again")
         blend = Blend.from_dict(known["blend"])
-        return cls(parameters(known["parameters"]), known["last_day"], Members.load(folder, threads), blend)
+        members = Members.load(folder, threads)
+        return cls(parameters(known["parameters"]), known["last_day"], members, blend, Sums.load(folder))
 
 
 def has_path(stack: Floats, members: tuple[str, ...]) -> Bools:

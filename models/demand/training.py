@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.demand import ensemble, evaluate, paths, sampling
+from models.demand import ensemble, evaluate, paths, sampling, sums_training
 from models.demand.arrays import Floats, to_date
 from models.demand.ensemble import Blend
 from models.demand.folds import Data, Fold, ask, last_days, windows
@@ -77,7 +77,9 @@ def train(
     blend = _blend(folds, names)
     final = _fit(data, data.last_day, blend.used, words, ways[data.last_day], given, clock)
     rows, frame_hash = frame_digest(data, words, given)
-    model = DemandModel(given, data.last_day, final, blend.only(blend.used))
+    with clock.of("sums"):
+        sums = sums_training.fit(folds, blend.only(blend.used), given.seed)
+    model = DemandModel(given, data.last_day, final, blend.only(blend.used), sums)
     return Training(model, scores, folds[-1], quantiles, rows, frame_hash, clock.seconds)
 
 
