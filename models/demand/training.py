@@ -66,16 +66,16 @@ def train(
     clock = Clock(progress)
     words = Vocabulary.learn(data.origins, data.calendar)
     days = last_days(data, given)
-    ways = _paths(data, [*days, data.last_day], given, map_series, clock)
+    ways = ways_of(data, [*days, data.last_day], given, map_series, clock)
     folds = []
     for day in days:
-        members = _fit(data, day, given.members, words, ways[day], given, clock)
+        members = fitted(data, day, given.members, words, ways[day], given, clock)
         folds.append(ask(data, day, members, members.names, given))
     # an early fold may have had too little for some member: only those that all folds have can be weighed together
     names = tuple(n for n in given.members if all(n in fold.members for fold in folds))
     scores, quantiles = judge(folds, names)
-    blend = _blend(folds, names)
-    final = _fit(data, data.last_day, blend.used, words, ways[data.last_day], given, clock)
+    blend = blended(folds, names)
+    final = fitted(data, data.last_day, blend.used, words, ways[data.last_day], given, clock)
     rows, frame_hash = frame_digest(data, words, given)
     with clock.of("sums"):
         sums = sums_training.fit(folds, blend.only(blend.used), given.seed)
@@ -83,7 +83,7 @@ def train(
     return Training(model, scores, folds[-1], quantiles, rows, frame_hash, clock.seconds)
 
 
-def _paths(
+def ways_of(
     data: Data, days: list[int], given: Parameters, map_series: MapSeries, clock: Clock
 ) -> dict[int, dict[str, Paths]]:
     methods = tuple(m for m in given.members if m in PATHS)
@@ -95,7 +95,7 @@ def _paths(
         return paths.fit(data.panel, data.calendar, methods, cut_offs, given.paths, period, given.horizon, map_series)
 
 
-def _fit(
+def fitted(
     data: Data,
     last_day: int,
     names: tuple[str, ...],
@@ -153,7 +153,7 @@ def frame_digest(data: Data, words: Vocabulary, given: Parameters) -> tuple[int,
     return len(row), digest(frame.x, targets[row, horizon - 1], keys, origins.day, row, horizon, data.panel.units)
 
 
-def _blend(folds: list[Fold], names: tuple[str, ...]) -> Blend:
+def blended(folds: list[Fold], names: tuple[str, ...]) -> Blend:
     """Fitted on the folds as rows of one day each."""
     days = folds[0].actual.shape[1]
     rows = ensemble.Rows(
@@ -176,7 +176,7 @@ def judge(folds: list[Fold], names: tuple[str, ...]) -> tuple[Scores, Floats]:
     for position, fold in enumerate(folds):
         of_fold = {n: _score(fold, ensemble.tidy(fold.of((n,))[..., 0])) for n in names}
         if position or len(folds) == 1:
-            blend = _blend(folds[:position], names) if position else ensemble.equal(names)
+            blend = blended(folds[:position], names) if position else ensemble.equal(names)
             said = blend.combine(fold.of(names), fold.segment)
             of_fold[ENSEMBLE] = _score(fold, said)
         scores[to_date(fold.last_day).isoformat()] = of_fold
