@@ -469,9 +469,7 @@ DEMAND_FORECAST = Contract(
         Column("units_q10", pa.float64(), "Quantile 0.1 of the units", unit="piece"),
         Column("units_q50", pa.float64(), "Quantile 0.5 of the units", unit="piece"),
         Column("units_q90", pa.float64(), "Quantile 0.9 of the units", unit="piece"),
-        Column(
-            "units_mean", pa.float64(), "Mean of the units: what adds up over products, sites and days", unit="piece"
-        ),
+        Column("units_point", pa.float64(), "Point forecast: what adds up over products, sites and days", unit="piece"),
         Column("method", pa.string(), "Champion, or the fallback that stood in for it"),
         Column("fallback_reason", pa.string(), "Why a fallback stood in", nullable=True),
         Column("model_name", pa.string(), "Registered model", nullable=True),
@@ -496,7 +494,7 @@ DEMAND_FORECAST = Contract(
         AtMost(name="q10_at_most_q50", lower="units_q10", upper="units_q50", reason="Quantiles do not cross."),
         AtMost(name="q50_at_most_q90", lower="units_q50", upper="units_q90", reason="Quantiles do not cross."),
         Between(
-            name="units_mean_finite", column="units_mean", low=0, reason="Demand is a finite number, not negative."
+            name="units_point_finite", column="units_point", low=0, reason="Demand is a finite number, not negative."
         ),
     ),
     event_time="date",
@@ -540,9 +538,7 @@ DEMAND_FORECAST_SUMS = Contract(
         Column("product", pa.string(), "Product code; null where it is summed over", nullable=True),
         Column("date", pa.date32(), "First day of the period, also where it lies before the horizon"),
         Column("days", pa.int32(), "Days of the period that lie in the horizon: only they are summed", unit="d"),
-        Column(
-            "units_mean", pa.float64(), "Mean of the units: exactly the sum of the means of what it holds", unit="piece"
-        ),
+        Column("units_point", pa.float64(), "Point forecast: exactly the sum of those of what it holds", unit="piece"),
         Column("units_q10", pa.float64(), "Quantile 0.1 of the units", unit="piece"),
         Column("units_q50", pa.float64(), "Quantile 0.5 of the units", unit="piece"),
         Column("units_q90", pa.float64(), "Quantile 0.9 of the units", unit="piece"),
@@ -584,7 +580,7 @@ DEMAND_FORECAST_SUMS = Contract(
         AtMost(name="q10_at_most_q50", lower="units_q10", upper="units_q50", reason="Quantiles do not cross."),
         AtMost(name="q50_at_most_q90", lower="units_q50", upper="units_q90", reason="Quantiles do not cross."),
         Between(
-            name="units_mean_finite", column="units_mean", low=0, reason="Demand is a finite number, not negative."
+            name="units_point_finite", column="units_point", low=0, reason="Demand is a finite number, not negative."
         ),
         AtMost(
             name="fallbacks_at_most_series",

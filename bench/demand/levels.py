@@ -27,7 +27,7 @@ from models.demand.folds import Fold, ask, last_days
 from models.demand.hierarchy import BOTTOM, Hierarchy
 from models.demand.parameters import Parameters, parameters
 from models.demand.spans import DAY, spans
-from models.demand.sums import means
+from models.demand.sums import points
 from models.demand.vocabulary import Vocabulary
 
 # Levels of M5 by our names of theirs; level 9 is the bottom.
@@ -60,48 +60,51 @@ def scored(folds: Sequence[Fold], given: Parameters) -> Iterator[dict[str, Any]]
         for night in sums_training.nights([fold], blend):
             at = {"fold": position, "after": night.day - fold.last_day}
             named = sums_training.columns(night.origins)
-            mean = means(night.quantiles, night.origins)
+            point = points(night.quantiles, night.origins)
             tree = Hierarchy.of(named)
             pieces = spans(night.day, given.horizon)
             history = fold.history[: fold.judged][fold.origins.level[: fold.judged] == ""]
-            for piece in sums.forecast(night.quantiles, mean, named, pieces, given.seed):
+            for piece in sums.forecast(night.quantiles, point, named, pieces, given.seed):
                 matrix = next((level.matrix for level in tree.levels if level.name == piece.level), None)
                 summed = night.actual if matrix is None else matrix @ night.actual
                 past = history if matrix is None else matrix @ np.nan_to_num(history)
                 row = at | {"level": piece.level, "period": piece.spans.period, "how": "bottom-up"}
-                yield row | _scores(piece.spans.sum(summed, axis=1), piece.quantiles, piece.mean, past)
-            whole = evaluate.rmsse(night.actual, night.quantiles[..., 1], history)
+                yield row | _scores(piece.spans.sum(summed, axis=1), piece.quantiles, piece.points, past)
+            whole = evaluate.rmsse(night.actual, point, history)
             covered = evaluate.coverage(night.actual, night.quantiles)
             yield (
                 at
                 | {"level": BOTTOM, "period": DAY, "how": "bottom-up", "coverage": covered}
                 | {
                     "rmsse": float(np.nanmean(whole)),
-                    "bias": evaluate.bias(night.actual, mean),
+                    "bias": evaluate.bias(night.actual, point),
                 }
             )
         yield from _direct(fold, blend, position)
 
 
-def _scores(actual: Floats, quantiles: Floats, mean: Floats, history: Floats) -> dict[str, float]:
+def _scores(actual: Floats, quantiles: Floats, point: Floats, history: Floats) -> dict[str, float]:
     known = ~np.isnan(actual)
     return {
         "coverage": evaluate.coverage(actual, quantiles),
         "below": float((actual < quantiles[..., 0])[known].mean()) if known.any() else np.nan,
         "above": float((actual > quantiles[..., 2])[known].mean()) if known.any() else np.nan,
-        "bias": evaluate.bias(actual, mean),
-        "rmsse": float(np.nanmean(evaluate.rmsse(actual, mean, history))),
+        "bias": evaluate.bias(actual, point),
+        "rmsse": float(np.nanmean(evaluate.rmsse(actual, point, history))),
     }
 
 
 def _direct(fold: Fold, blend: Blend, position: int) -> Iterator[dict[str, Any]]:
-    """What the blend says of the sums that are series of the panel."""
+    """What the blend says of the sums that are series of the panel, on the same nights."""
     said = blend.combine(fold.of(blend.members), fold.segment)
-    for theirs, level in M5.items():
-        rows = np.flatnonzero(fold.origins.level[: fold.judged] == theirs)
-        if len(rows):
-            row = {"fold": position, "after": 0, "level": level, "period": DAY, "how": "direct"}
-            yield row | _scores(fold.actual[rows], said[rows], said[rows][..., 1], fold.history[rows])
+    place = {key: row for row, key in enumerate(fold.keys[: fold.judged])}
+    for day in np.unique(fold.origins.day):
+        for theirs, level in M5.items():
+            rows = np.flatnonzero((fold.origins.day == day) & (fold.origins.level == theirs))
+            if len(rows):
+                row = {"fold": position, "after": day - fold.last_day, "level": level, "period": DAY, "how": "direct"}
+                history = fold.history[[place[key] for key in fold.keys[rows]]]
+                yield row | _scores(fold.actual[rows], said[rows], said[rows][..., 1], history)
 
 
 def table(rows: pd.DataFrame, test: int) -> str:

@@ -11,7 +11,7 @@ from models.demand.calendar import Calendar
 from models.demand.fallback import CHAMPION, DEAD, DEAD_REASON, NAIVE, NO_CHAMPION, SHORT, naive_of_the_night, short
 from models.demand.model import DemandModel
 from models.demand.origins import Origins
-from models.demand.sums import means
+from models.demand.sums import points
 
 COLUMNS = (
     "site",
@@ -21,7 +21,7 @@ COLUMNS = (
     "units_q10",
     "units_q50",
     "units_q90",
-    "units_mean",
+    "units_point",
     "method",
     "fallback_reason",
     "cut_off",
@@ -48,7 +48,7 @@ def forecast(features: pd.DataFrame, calendar: pd.DataFrame, champion: DemandMod
     young = np.flatnonzero(method == SHORT)
     if len(young):
         units[young], reason[young] = short(origins.take(young), origins)
-    return _rows(origins, units, means(units, origins), method, reason)
+    return _rows(origins, units, points(units, origins), method, reason)
 
 
 def _methods(origins: Origins, champion: bool) -> tuple[Strings, Strings]:
@@ -60,7 +60,7 @@ def _methods(origins: Origins, champion: bool) -> tuple[Strings, Strings]:
     return method, reason
 
 
-def _rows(origins: Origins, units: Floats, mean: Floats, method: Strings, reason: Strings) -> pd.DataFrame:
+def _rows(origins: Origins, units: Floats, point: Floats, method: Strings, reason: Strings) -> pd.DataFrame:
     n = len(origins)
     horizon = np.tile(np.arange(1, HORIZON_DAYS + 1, dtype=np.int32), n)
     each = np.repeat(np.arange(n), HORIZON_DAYS)
@@ -76,7 +76,7 @@ def _rows(origins: Origins, units: Floats, mean: Floats, method: Strings, reason
         "date": pd.Series(dates.astype("datetime64[s]")).dt.date if n else pd.Series(dtype=object),
         "horizon": horizon,
         **{name: units[:, :, q].reshape(-1) for q, name in enumerate(("units_q10", "units_q50", "units_q90"))},
-        "units_mean": mean.reshape(-1),
+        "units_point": point.reshape(-1),
         "method": method[each],
         "fallback_reason": reason[each],
         "cut_off": pd.to_datetime(origins.cut_off[each], unit="us", utc=True),

@@ -3,7 +3,8 @@
 Sample paths of all series are drawn with the marginals that were forecast and the dependence that past errors show
 (Ben Taieb, Taylor, Hyndman 2021, "Hierarchical probabilistic forecasting of electricity demand", J. Am. Stat. Assoc. 116: there with
 empirical copulas). A sum's quantiles are those of the sums of paths: coherent, whatever is summed. What folds held out
-show of each level and period then widens or narrows its bands about the median. The mean of a sum is exactly the sum of means.
+show of each level and period then widens or narrows its bands about the median. The point forecast of a sum is exactly
+the sum of the points of what it holds.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ Widths = tuple[float, float]
 
 @dataclass(frozen=True)
 class Piece:
-    """A level's forecast by one kind of period: `mean` (sums, pieces) and `quantiles` (sums, pieces, 3), in pieces.
+    """A level's forecast by one kind of period: `points` (sums, pieces) and `quantiles` (sums, pieces, 3), in pieces.
 
     `keys` are the columns by which a sum is named, each (sums,).
     """
@@ -42,7 +43,7 @@ class Piece:
     level: str
     spans: Spans
     keys: Mapping[str, Strings]
-    mean: Floats
+    points: Floats
     quantiles: Floats
 
 
@@ -56,31 +57,32 @@ class Sums:
     def forecast(
         self,
         quantiles: Floats,
-        means: Floats,
+        points: Floats,
         columns: Mapping[str, Strings],
         pieces: Mapping[str, Spans],
         seed: int,
         samples: int = SAMPLES,
     ) -> list[Piece]:
-        """Of series with `quantiles` (series, horizon, 3) and `means` (series, horizon): every level by day, week and month.
+        """Of series with `quantiles` (series, horizon, 3) and `points` (series, horizon): every level by day, week and month.
 
         `columns` are hierarchy.COLUMNS of the series. The series themselves are among them by week and month. The same seed
         gives the same numbers.
         """
         tree = Hierarchy.of(columns)
+        marginals = _marginals(quantiles, points)
         found = []
-        own, sums = self._draw(Marginals.of(quantiles, means), tree, pieces, seed, samples)
+        own, sums = self._draw(marginals, tree, pieces, seed, samples)
         for period in (p for p in PERIODS if p in pieces):
             spans = pieces[period]
-            mean = spans.sum(means, axis=1)
+            point, mean = spans.sum(points, axis=1), spans.sum(marginals.mean, axis=1)
             if period != DAY:
-                found.append(Piece(BOTTOM, spans, columns, mean, self._honest(own[period], mean, BOTTOM, period)))
-            means_of_sums = tree.sum(mean)
+                found.append(Piece(BOTTOM, spans, columns, point, self._honest(own[period], mean, BOTTOM, period)))
+            points_of_sums, means_of_sums = tree.sum(point), tree.sum(mean)
             for number, level in enumerate(tree.levels):
                 mine = tree.level_of == number
                 raw = _quantiles(spans.sum(sums[mine], axis=1))
                 honest = self._honest(raw, means_of_sums[mine], level.name, period)
-                found.append(Piece(level.name, spans, level.keys, means_of_sums[mine], honest))
+                found.append(Piece(level.name, spans, level.keys, points_of_sums[mine], honest))
         return found
 
     def _draw(
@@ -106,7 +108,7 @@ class Sums:
         return own, total.reshape(tree.sums, horizon, samples)
 
     def _honest(self, raw: Floats, mean: Floats, level: str, period: str) -> Floats:
-        """Quantiles moved so that the paths' mean is the exact one, then widened as the folds ask."""
+        """Quantiles moved so that the paths' mean is that of the marginals, then widened as the folds ask."""
         moved = np.maximum(raw[..., :3] + (mean - raw[..., 3])[..., None], 0.0)
         return widen(moved, np.array(self.widths.get((level, period), (1.0, 1.0))))
 
@@ -127,14 +129,20 @@ class Sums:
         return cls(Dependence.from_dict(known["dependence"]), widths)
 
 
-def means(quantiles: Floats, origins: Origins) -> Floats:
-    """Mean units of each day, (n, horizon), of forecasts (n, horizon, 3).
+def points(quantiles: Floats, origins: Origins) -> Floats:
+    """The units of each day that are added up, (n, horizon), of forecasts (n, horizon, 3).
 
-    It is that of the quantiles, unless the median is none at all: then three quantiles tell little of the mean, and it is
-    the rate of the last two months, where the quantiles do not ask for more.
+    The median: by RMSSE its sums are better at every level of M5 and of the factory than those of the mean of three quantiles,
+    which takes their lean for that of the whole. Where it is none at all, the rate of the last two months stands in, or what the
+    quantiles ask for at least: medians of nothing would add up to nothing.
     """
     recent = np.broadcast_to(origins.units[:, TWO_MONTHS, None], quantiles.shape[:2])
-    return Marginals.of(quantiles, np.where(quantiles[..., 1] > 0, np.nan, recent)).mean
+    median = quantiles[..., 1]
+    return np.where(median > 0, median, Marginals.of(quantiles, recent).mean)
+
+
+def _marginals(quantiles: Floats, points: Floats) -> Marginals:
+    return Marginals.of(quantiles, np.where(quantiles[..., 1] > 0, np.nan, points))
 
 
 def _quantiles(paths: np.ndarray) -> Floats:

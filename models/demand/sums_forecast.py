@@ -18,7 +18,7 @@ COLUMNS = (
     *NAMES,
     "date",
     "days",
-    "units_mean",
+    "units_point",
     "units_q10",
     "units_q50",
     "units_q90",
@@ -39,10 +39,10 @@ def sums(rows: pd.DataFrame, features: pd.DataFrame, model: Sums, seed: int) -> 
     named = first[["site", "product"]].merge(features[list(NAMES)], on=["site", "product"], how="left")
     columns = {name: strings(named[name]) for name in NAMES}
     quantiles = rows[["units_q10", "units_q50", "units_q90"]].to_numpy(dtype=float).reshape(-1, horizon, 3)
-    mean = rows["units_mean"].to_numpy(dtype=float).reshape(-1, horizon)
+    point = rows["units_point"].to_numpy(dtype=float).reshape(-1, horizon)
     pieces = spans(day(first["date"].iloc[0]) - 1, horizon)
     of_level = _counts(Hierarchy.of(columns), np.asarray(first["method"] != CHAMPION, dtype=float))
-    parts = [_rows(piece, *of_level[piece.level]) for piece in model.forecast(quantiles, mean, columns, pieces, seed)]
+    parts = [_rows(piece, *of_level[piece.level]) for piece in model.forecast(quantiles, point, columns, pieces, seed)]
     return pd.concat(parts, ignore_index=True)
 
 
@@ -54,7 +54,7 @@ def _counts(tree: Hierarchy, fallback: Floats) -> dict[str, tuple[Floats, Floats
 
 
 def _rows(piece: Piece, series: Floats, fallback: Floats) -> pd.DataFrame:
-    many, long = piece.mean.shape
+    many, long = piece.points.shape
     each = np.repeat(np.arange(many), long)
     nothing = np.full(many, "", dtype=object)
     names = {c: np.asarray(piece.keys.get(c, nothing), dtype=object)[each] for c in NAMES}
@@ -65,7 +65,7 @@ def _rows(piece: Piece, series: Floats, fallback: Floats) -> pd.DataFrame:
             **{c: [value or None for value in values] for c, values in names.items()},
             "date": np.tile(piece.spans.first.astype("datetime64[s]"), many),
             "days": np.tile(piece.spans.days, many).astype(np.int32),
-            "units_mean": piece.mean.reshape(-1),
+            "units_point": piece.points.reshape(-1),
             **{f"units_q{q}": piece.quantiles[..., k].reshape(-1) for k, q in enumerate((10, 50, 90))},
             "series": series[each].astype(np.int32),
             "series_by_fallback": fallback[each].astype(np.int32),

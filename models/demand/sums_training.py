@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import stdtrit
 
 from models.demand import dependence
 from models.demand.arrays import Floats, Ints, Strings
@@ -13,14 +14,16 @@ from models.demand.dependence import OWN, Dependence
 from models.demand.ensemble import Blend, honest_widths
 from models.demand.folds import Fold
 from models.demand.hierarchy import BOTTOM, Hierarchy
-from models.demand.marginals import Marginals
+from models.demand.marginals import Z90, Marginals
 from models.demand.origins import Origins
+from models.demand.parameters import QUANTILES
 from models.demand.spans import DAY, MONTH, WEEK, spans
-from models.demand.sums import Sums, means
+from models.demand.sums import Sums, points
 
 SAMPLES = 100  # enough for a factor that is fitted over dozens of sums and days
 SURE = 6  # periods that the folds must hold for a factor to be half believed: nights of one fold tell much the same
-PERIOD_DAYS = {DAY: 7, WEEK: 7, MONTH: 28}  # days of one week err alike
+# Days that err so much alike that they count as one: a forecast that is too low is so for weeks.
+ALIKE = {DAY: 7, WEEK: 14, MONTH: 28}
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,9 @@ def _levels(named: dict[str, Strings]) -> dict[str, Ints]:
 
 
 def _widths(every: Sequence[Night], common: Dependence, seed: int) -> dict[tuple[str, str], tuple[float, float]]:
-    """By level and period, drawn towards 1 as far as the folds hold few periods."""
+    """By level and period: conformal factors, drawn towards 1 as far as the folds hold few periods, and then so much wider
+    as an interval must be whose variance is known from so few (Student's t in place of the normal).
+    """
     said: dict[tuple[str, str], list[tuple[Floats, Floats]]] = {}
     for night in every:
         for key, quantiles, actual in _told(night, Sums(common), seed):
@@ -89,8 +94,8 @@ def _widths(every: Sequence[Night], common: Dependence, seed: int) -> dict[tuple
     found = {}
     for key, parts in said.items():
         quantiles, actual = (np.concatenate(part) for part in zip(*parts, strict=True))
-        held = folds * max(1, horizon // PERIOD_DAYS[key[1]])
-        low, high = honest_widths(quantiles, actual) ** (held / (held + SURE))
+        held = folds * max(1, horizon // ALIKE[key[1]])
+        low, high = honest_widths(quantiles, actual) ** (held / (held + SURE)) * (stdtrit(held, QUANTILES[-1]) / Z90)
         found[key] = (float(low), float(high))
     return found
 
@@ -101,8 +106,8 @@ def _told(night: Night, sums: Sums, seed: int) -> Iterator[tuple[tuple[str, str]
     named = columns(night.origins)
     tree = Hierarchy.of(named)
     happened = {level.name: level.matrix @ night.actual for level in tree.levels} | {BOTTOM: night.actual}
-    mean = means(night.quantiles, night.origins)
-    for piece in sums.forecast(night.quantiles, mean, named, pieces, seed, SAMPLES):
+    point = points(night.quantiles, night.origins)
+    for piece in sums.forecast(night.quantiles, point, named, pieces, seed, SAMPLES):
         actual = piece.spans.sum(happened[piece.level], axis=1).reshape(-1)
         known = ~np.isnan(actual)
         yield (piece.level, piece.spans.period), piece.quantiles.reshape(-1, 3)[known], actual[known]

@@ -1,4 +1,4 @@
-"""Sums: exactly coherent means, quantiles of one joint distribution, and what is learned of it from past errors."""
+"""Sums: exactly coherent points, quantiles of one joint distribution, and what is learned of it from past errors."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def tenant(series: int = 12) -> dict[str, np.ndarray]:
 
 
 def forecasts(series: int = 12, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """Quantiles and means."""
+    """Quantiles and points."""
     random = np.random.default_rng(seed)
     quantiles = np.sort(random.gamma(2.0, 5.0, size=(series, 28, 3)), axis=-1)
-    return quantiles, Marginals.of(quantiles).mean
+    return quantiles, quantiles[..., 1]
 
 
 def of(pieces: list[Piece], level: str, period: str) -> Piece:
@@ -43,58 +43,58 @@ def of(pieces: list[Piece], level: str, period: str) -> Piece:
 
 @given(st.integers(0, 1000))
 @settings(max_examples=10, deadline=None)
-def test_the_means_of_children_add_up_to_their_parents_at_every_level_and_period(seed: int) -> None:
-    quantiles, means = forecasts(seed=seed)
-    for piece in Sums(TOGETHER).forecast(quantiles, means, tenant(), spans(DAY + seed, 28), seed, samples=20):
-        assert piece.mean.sum() == pytest.approx(means.sum(), abs=1e-9)
-        for number in range(len(piece.mean)):
+def test_the_points_of_children_add_up_to_their_parents_at_every_level_and_period(seed: int) -> None:
+    quantiles, points = forecasts(seed=seed)
+    for piece in Sums(TOGETHER).forecast(quantiles, points, tenant(), spans(DAY + seed, 28), seed, samples=20):
+        assert piece.points.sum() == pytest.approx(points.sum(), abs=1e-9)
+        for number in range(len(piece.points)):
             mine = np.ones(12, dtype=bool)
             for column, values in piece.keys.items():
                 mine &= tenant()[column] == values[number]
-            wanted = piece.spans.sum(means[mine], axis=1).sum(axis=0)
-            np.testing.assert_allclose(piece.mean[number], wanted, atol=1e-9)
+            wanted = piece.spans.sum(points[mine], axis=1).sum(axis=0)
+            np.testing.assert_allclose(piece.points[number], wanted, atol=1e-9)
 
 
 def test_quantiles_of_sums_are_in_order_not_negative_and_finite() -> None:
-    quantiles, means = forecasts()
-    for piece in Sums(TOGETHER).forecast(quantiles, means, tenant(), spans(DAY, 28), 7):
+    quantiles, points = forecasts()
+    for piece in Sums(TOGETHER).forecast(quantiles, points, tenant(), spans(DAY, 28), 7):
         assert np.isfinite(piece.quantiles).all()
         assert (np.diff(piece.quantiles, axis=-1) >= 0).all()
         assert (piece.quantiles >= 0).all()
 
 
 def test_the_same_seed_gives_the_same_sums() -> None:
-    quantiles, means = forecasts()
-    one, two = (Sums(TOGETHER).forecast(quantiles, means, tenant(), spans(DAY, 28), 7) for _ in range(2))
+    quantiles, points = forecasts()
+    one, two = (Sums(TOGETHER).forecast(quantiles, points, tenant(), spans(DAY, 28), 7) for _ in range(2))
     assert all((a.quantiles == b.quantiles).all() for a, b in zip(one, two, strict=True))
 
 
 def test_blocks_do_not_change_who_shares_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    quantiles, means = forecasts(40)
-    whole = of(Sums(TOGETHER).forecast(quantiles, means, tenant(40), spans(DAY, 28), 7, 2000), "tenant", "month")
+    quantiles, points = forecasts(40)
+    whole = of(Sums(TOGETHER).forecast(quantiles, points, tenant(40), spans(DAY, 28), 7, 2000), "tenant", "month")
     monkeypatch.setattr("models.demand.sums.BLOCK", 7)
-    parts = of(Sums(TOGETHER).forecast(quantiles, means, tenant(40), spans(DAY, 28), 7, 2000), "tenant", "month")
+    parts = of(Sums(TOGETHER).forecast(quantiles, points, tenant(40), spans(DAY, 28), 7, 2000), "tenant", "month")
     np.testing.assert_allclose(parts.quantiles, whole.quantiles, rtol=0.03)
 
 
 def test_errors_that_are_independent_cancel_out_and_common_ones_do_not() -> None:
     quantiles = np.tile(np.array([8.0, 10.0, 12.0]), (100, 28, 1))
-    means = Marginals.of(quantiles).mean
+    points = quantiles[..., 1]
     named = {c: np.full(100, "x", dtype=object) for c in COLUMNS} | {
         "product": np.arange(100).astype(str).astype(object)
     }
     width = {}
     for name, common in {"none": Dependence.none(), "all": Dependence({("site", "day"): 1.0})}.items():
-        found = of(Sums(common).forecast(quantiles, means, named, spans(DAY, 28), 7, 2000), "site", "day").quantiles
+        found = of(Sums(common).forecast(quantiles, points, named, spans(DAY, 28), 7, 2000), "site", "day").quantiles
         width[name] = float((found[..., 2] - found[..., 0]).mean())
     assert width["none"] == pytest.approx(4 * 10, rel=0.05), "the root of 100 times one series' band"
     assert width["all"] == pytest.approx(4 * 100, rel=0.05)
 
 
 def test_a_level_is_widened_as_its_folds_ask() -> None:
-    quantiles, means = forecasts()
-    plain = of(Sums(TOGETHER).forecast(quantiles, means, tenant(), spans(DAY, 28), 7), "site", "week").quantiles
-    wide = Sums(TOGETHER, {("site", "week"): (1.0, 2.0)}).forecast(quantiles, means, tenant(), spans(DAY, 28), 7)
+    quantiles, points = forecasts()
+    plain = of(Sums(TOGETHER).forecast(quantiles, points, tenant(), spans(DAY, 28), 7), "site", "week").quantiles
+    wide = Sums(TOGETHER, {("site", "week"): (1.0, 2.0)}).forecast(quantiles, points, tenant(), spans(DAY, 28), 7)
     found = of(wide, "site", "week").quantiles
     np.testing.assert_allclose(found[..., 2] - found[..., 1], 2 * (plain[..., 2] - plain[..., 1]))
     np.testing.assert_allclose(found[..., :2], plain[..., :2])
@@ -161,7 +161,7 @@ def test_a_model_without_sums_has_none(tmp_path: Path) -> None:
 def test_rows_name_their_sum_and_how_many_series_a_fallback_forecast() -> None:
     from models.demand.sums_forecast import sums
 
-    quantiles, means = forecasts(4)
+    quantiles, points = forecasts(4)
     named = tenant(4)
     dates = pd.date_range("2025-08-01", periods=28).date
     rows = pd.DataFrame(
@@ -171,7 +171,7 @@ def test_rows_name_their_sum_and_how_many_series_a_fallback_forecast() -> None:
                 "product": named["product"][i],
                 "date": dates[h],
                 "horizon": h + 1,
-                "units_mean": means[i, h],
+                "units_point": points[i, h],
             }
             | {f"units_q{q}": quantiles[i, h, k] for k, q in enumerate((10, 50, 90))}
             | {"method": "no_sales" if i == 0 else "champion"}
@@ -181,7 +181,7 @@ def test_rows_name_their_sum_and_how_many_series_a_fallback_forecast() -> None:
     )
     found = sums(rows, pd.DataFrame(named), Sums(TOGETHER), 7)
     tenant_month = _one(found, level="tenant", period="month")
-    assert tenant_month["units_mean"] == pytest.approx(rows["units_mean"].sum(), abs=1e-9)
+    assert tenant_month["units_point"] == pytest.approx(rows["units_point"].sum(), abs=1e-9)
     assert (tenant_month["series"], tenant_month["series_by_fallback"], tenant_month["days"]) == (4, 1, 28)
     assert tenant_month[["site", "product_group", "product"]].isna().all()
     of_site = _one(found, level="site", period="month", site="e1")
