@@ -71,10 +71,14 @@ def test_the_same_seed_gives_the_same_sums() -> None:
 
 def test_blocks_do_not_change_who_shares_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     quantiles, points = forecasts(40)
-    whole = of(Sums(TOGETHER).forecast(quantiles, points, tenant(40), spans(DAY, 28), 7, 2000), "tenant", "month")
-    monkeypatch.setattr("models.demand.sums.BLOCK", 7)
-    parts = of(Sums(TOGETHER).forecast(quantiles, points, tenant(40), spans(DAY, 28), 7, 2000), "tenant", "month")
-    np.testing.assert_allclose(parts.quantiles, whole.quantiles, rtol=0.03)
+    named = tenant(40) | {"site": np.repeat(np.array(["a", "b"], dtype=object), 20)}
+    width = []
+    for block in (40, 20):
+        monkeypatch.setattr("models.demand.sums.BLOCK", block)
+        found = Sums(TOGETHER).forecast(quantiles, points, named, spans(DAY, 28), 7, 1000)
+        found_quantiles = of(found, "tenant", "day").quantiles
+        width.append(float((found_quantiles[..., 2] - found_quantiles[..., 0]).mean()))
+    assert width[1] == pytest.approx(width[0], rel=0.05)
 
 
 def test_errors_that_are_independent_cancel_out_and_common_ones_do_not() -> None:

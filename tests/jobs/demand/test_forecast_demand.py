@@ -137,6 +137,20 @@ def test_a_blocked_tenant_keeps_its_last_good_forecast(
     assert _gold(trained, "acme").equals(before)
 
 
+def test_a_champion_that_knows_no_sums_leaves_none_of_the_night(
+    trained: Any, night: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    with monkeypatch.context() as older:
+        older.setattr("models.demand.model.Sums.load", lambda folder: None)
+        forecast_demand.run(trained.context("acme", progress=told.append))
+    assert any("acme: sums are not forecast: its champion knows none" in line for line in told)
+    assert _sums(trained, "acme").empty
+    assert len(_gold(trained, "acme")) == 6 * 28
+    forecast_demand.run(trained.context("acme"))
+    assert not _sums(trained, "acme").empty
+
+
 def test_a_tenant_whose_sums_are_blocked_keeps_forecast_and_sums(
     trained: Any, night: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
