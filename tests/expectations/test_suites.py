@@ -29,7 +29,7 @@ from expectations.contract import (
     Zone,
     in_duckdb,
 )
-from expectations.tables import CALENDAR_FEATURES, DEMAND_FEATURES, DEMAND_FORECAST, DEMAND_FORECAST_SUMS, TABLES
+from expectations.tables import CALENDAR_FEATURES, DEMAND_FEATURES, DEMAND_FORECAST, TABLES
 
 TEXTS = (
     "", " ", "a", "a\n", "\n", "a\nb", "a\r\n", "a\u0085", "a\u2028", "a b", "a/b", "a=b", " a", "a ", "\x0b", "a\x0b",
@@ -107,7 +107,7 @@ def by_suite(frame: Any, contract: Contract, zone: Zone, **more: Any) -> dict[st
 
 # Bronze has all rules of a landed table, silver those whose columns are left.
 DOORS = [(c, Zone.BRONZE) for c in TABLES.landed]
-DOORS += [(c, c.zone) for c in (DEMAND_FEATURES, CALENDAR_FEATURES, DEMAND_FORECAST, DEMAND_FORECAST_SUMS)]
+DOORS += [(c, c.zone) for c in (DEMAND_FEATURES, CALENDAR_FEATURES, DEMAND_FORECAST)]
 
 
 @pytest.mark.parametrize(("contract", "zone"), DOORS, ids=lambda v: getattr(v, "name", str(v)))
