@@ -77,11 +77,10 @@ class Sums:
             point, mean = spans.sum(points, axis=1), spans.sum(marginals.mean, axis=1)
             if period != DAY:
                 found.append(Piece(BOTTOM, spans, columns, point, self._honest(own[period], mean, BOTTOM, period)))
-            points_of_sums, means_of_sums = tree.sum(point), tree.sum(mean)
+            points_of_sums, means_of_sums, raw = tree.sum(point), tree.sum(mean), _of_spans(sums, spans)
             for number, level in enumerate(tree.levels):
                 mine = tree.level_of == number
-                raw = _quantiles(spans.sum(sums[mine], axis=1))
-                honest = self._honest(raw, means_of_sums[mine], level.name, period)
+                honest = self._honest(raw[mine], means_of_sums[mine], level.name, period)
                 found.append(Piece(level.name, spans, level.keys, points_of_sums[mine], honest))
         return found
 
@@ -101,7 +100,9 @@ class Sums:
         for scores in self.dependence.scores(levels, horizon, samples, seed, BLOCK):
             rows = slice(begin, begin + len(scores))
             paths = marginals.take(rows).values(scores)
-            total += by_series[:, rows] @ paths.reshape(len(paths), -1)
+            part = by_series[:, rows]
+            touched = np.unique(part.indices)  # of thousands of sums a block is in a few
+            total[touched] += part.tocsr()[touched] @ paths.reshape(len(paths), -1)
             for period, into in own.items():
                 into[rows] = _quantiles(pieces[period].sum(paths, axis=1))
             begin = rows.stop
@@ -143,6 +144,15 @@ def points(quantiles: Floats, origins: Origins) -> Floats:
 
 def _marginals(quantiles: Floats, points: Floats) -> Marginals:
     return Marginals.of(quantiles, np.where(quantiles[..., 1] > 0, np.nan, points))
+
+
+def _of_spans(paths: np.ndarray, spans: Spans) -> Floats:
+    """`_quantiles` of each piece of (sums, horizon, samples): (sums, pieces, 4)."""
+    found = np.zeros((len(paths), len(spans), 4))
+    for begin in range(0, len(paths), BLOCK):
+        rows = slice(begin, begin + BLOCK)
+        found[rows] = _quantiles(spans.sum(paths[rows], axis=1))
+    return found
 
 
 def _quantiles(paths: np.ndarray) -> Floats:
