@@ -133,8 +133,8 @@ class Sums:
 def points(quantiles: Floats, origins: Origins) -> Floats:
     """The units of each day that are added up, (n, horizon), of forecasts (n, horizon, 3).
 
-    The median: by RMSSE its sums are better at every level of M5 and of the factory than those of the mean of three quantiles,
-    which takes their lean for that of the whole. Where it is none at all, the rate of the last two months stands in, or what the
+    The median: by RMSSE its sums are better at every level of M5 (and three of four of the factory) than those of the mean
+    of three quantiles, which takes their lean for that of the whole. Where it is none at all, the rate of the last two months stands in, or what the
     quantiles ask for at least: medians of nothing would add up to nothing.
     """
     recent = np.broadcast_to(origins.units[:, TWO_MONTHS, None], quantiles.shape[:2])
