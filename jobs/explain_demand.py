@@ -36,7 +36,7 @@ BEFORE_DAYS = 7  # a night older than that is not "last night"
 def run(ctx: Context) -> None:
     """Explain, check, publish. The same night again replaces its rows."""
     ctx.table_versions = ctx.lake.versions(READ)
-    publish(ctx, DEMAND_EXPLANATIONS, _explained(ctx, registry_of(ctx))).note(ctx)
+    publish(ctx, {DEMAND_EXPLANATIONS: _explained(ctx, registry_of(ctx))}).note(ctx)
 
 
 def _explained(ctx: Context, registry: Registry) -> dict[str, pd.DataFrame]:

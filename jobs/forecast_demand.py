@@ -1,4 +1,4 @@
-"""Forecast the 28 days after the night for every series of every tenant, and publish them in gold.
+"""Forecast the 28 days after the night for every series of every tenant, and their sums, and publish them in gold.
 
 All tenants' features are read at once, each tenant's champion speaks by itself, and what passes the door is written
 in one commit. A tenant that fails or is blocked keeps its last good forecast.
@@ -7,13 +7,21 @@ in one commit. A tenant that fails or is blocked keeps its last good forecast.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
 
 from expectations.contract import Zone
-from expectations.tables import CALENDAR_FEATURES, DEMAND_FEATURES, DEMAND_FORECAST, DEMAND_SHADOW, HORIZON_DAYS
+from expectations.tables import (
+    CALENDAR_FEATURES,
+    DEMAND_FEATURES,
+    DEMAND_FORECAST,
+    DEMAND_FORECAST_SUMS,
+    DEMAND_SHADOW,
+    HORIZON_DAYS,
+)
 from jobs.context import Context
 from jobs.demand_data import CALENDAR_COLUMNS, FEATURE_COLUMNS, by_tenant, to_pandas
 from jobs.errors import TenantError
@@ -21,9 +29,11 @@ from jobs.lake import in_set
 from jobs.own_failure import own_failure
 from jobs.publish import publish
 from jobs.train_demand import registry_of
-from models.demand.fallback import CHAMPION
+from models.demand.fallback import CHAMPION, NO_CHAMPION
 from models.demand.forecast import forecast
+from models.demand.model import DemandModel
 from models.demand.parameters import HISTORY
+from models.demand.sums_forecast import sums
 from models.registry import ModelRef, Registry
 
 READ = ((DEMAND_FEATURES, Zone.FEATURES), (CALENDAR_FEATURES, Zone.FEATURES))
@@ -32,25 +42,34 @@ BACK_DAYS = 28  # of the calendar: whether the last same weekdays were holidays
 Frames = dict[str, pd.DataFrame]
 
 
+@dataclass(frozen=True)
+class Made:
+    """A tenant's rows of DEMAND_FORECAST and of DEMAND_FORECAST_SUMS."""
+
+    rows: pd.DataFrame
+    sums: pd.DataFrame
+
+
 def run(ctx: Context) -> None:
     """Forecast, check, publish. The same night again replaces its rows."""
     ctx.table_versions = ctx.lake.versions(READ)
     made, shadow = _forecasts(ctx, registry_of(ctx))
-    passed = publish(ctx, DEMAND_FORECAST, made)
-    beside = publish(ctx, DEMAND_SHADOW, {t: rows for t, rows in shadow.items() if t in passed.rows})
+    rows, sums_of = {t: m.rows for t, m in made.items()}, {t: m.sums for t, m in made.items()}
+    passed = publish(ctx, {DEMAND_FORECAST: rows, DEMAND_FORECAST_SUMS: sums_of})
+    beside = publish(ctx, {DEMAND_SHADOW: {t: of for t, of in shadow.items() if t in passed.rows}})
     for tenant, why in beside.blocked.items():
         ctx.progress(f"  {tenant}: the challenger is not noted: {why}")
     passed.note(ctx)
 
 
-def _forecasts(ctx: Context, registry: Registry) -> tuple[Frames, Frames]:
-    """Rows of each tenant that can be forecast (the others have failed), and those of its challenger."""
+def _forecasts(ctx: Context, registry: Registry) -> tuple[dict[str, Made], Frames]:
+    """What is made for each tenant that can be forecast (the others have failed), and its challenger's rows."""
     features = by_tenant(features_of_night(ctx))
     calendar = _calendar(ctx)
     days = by_tenant(calendar)
     series = sum(len(f) for f in features.values())
     ctx.progress(f"forecast-demand: {series} series of {len(features)} tenants")
-    made: Frames = {}
+    made: dict[str, Made] = {}
     shadow: Frames = {}
     for tenant in ctx.tenants:
         with own_failure(ctx, tenant, "forecast-demand"):
@@ -84,12 +103,12 @@ def _calendar(ctx: Context) -> pd.DataFrame:
 
 def _forecast_tenant(
     ctx: Context, tenant: str, features: pd.DataFrame, calendar: pd.DataFrame, registry: Registry
-) -> pd.DataFrame:
+) -> Made:
     ref = registry.champion(tenant)
     floor = None if ref else registry.floor(tenant)
     champion, without_skill = (registry.load(r) if r else None for r in (ref, floor))
     rows = forecast(features, calendar, champion, without_skill)
-    return _published(ctx, tenant, rows, ref or floor)
+    return Made(_published(ctx, tenant, rows, ref or floor), _sums(ctx, tenant, rows, features, champion, ref))
 
 
 def _challenger_of(
@@ -112,11 +131,35 @@ def _published(ctx: Context, tenant: str, rows: pd.DataFrame, ref: ModelRef | No
     named: dict[str, Any] = {}
     for column, value in (("model_name", ref and ref.name), ("model_version", ref and ref.version)):
         named[column] = [value if it else None for it in by_model]
+    return _stamped(ctx, tenant, rows.assign(forecast_id=forecast_ids(tenant, ctx.night, rows, ctx.run_id), **named))
+
+
+def _sums(
+    ctx: Context,
+    tenant: str,
+    rows: pd.DataFrame,
+    features: pd.DataFrame,
+    model: DemandModel | None,
+    ref: ModelRef | None,
+) -> pd.DataFrame:
+    """None without a champion that knows of sums: how errors go together is learned from its folds."""
+    if model is None or ref is None or model.sums is None:
+        why = "its champion knows none (it is weekly, or older than sums are: train again)" if ref else NO_CHAMPION
+        ctx.progress(f"  {tenant}: sums are not forecast: {why}")
+        return pd.DataFrame(columns=DEMAND_FORECAST_SUMS.schema_in(Zone.GOLD).names)
+    try:
+        made = sums(rows, features, model.sums, model.parameters.seed)
+    except Exception as error:  # noqa: BLE001  whatever it is, the series' forecast is not to suffer by it
+        ctx.progress(f"  {tenant}: sums are not forecast: {' '.join(str(error).split())[:200]}")
+        return pd.DataFrame(columns=DEMAND_FORECAST_SUMS.schema_in(Zone.GOLD).names)
+    origin = {"cut_off": rows["cut_off"].max(), "model_name": ref.name, "model_version": ref.version}
+    return _stamped(ctx, tenant, made.assign(**origin))
+
+
+def _stamped(ctx: Context, tenant: str, rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(
-        forecast_id=forecast_ids(tenant, ctx.night, rows, ctx.run_id),
         tenant=tenant,
         night=ctx.night,
-        **named,
         table_versions=ctx.table_versions,
         run_id=ctx.run_id,
         available_at=pd.Timestamp(ctx.now()),

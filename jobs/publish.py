@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -12,6 +13,9 @@ from expectations.contract import Contract, Zone
 from jobs import doors
 from jobs.context import Context
 from jobs.lake import in_set, loose_schema
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 
 class Passed(NamedTuple):
@@ -28,21 +32,36 @@ class Passed(NamedTuple):
             ctx.done(tenant, count)
 
 
-def publish(ctx: Context, contract: Contract, made: Mapping[str, pd.DataFrame]) -> Passed:
-    """Check the rows of each tenant and replace its night's; a tenant that is blocked keeps those that it has."""
-    if not made:
-        return Passed({}, {})
+def publish(ctx: Context, tables: Mapping[Contract, Mapping[str, pd.DataFrame]]) -> Passed:
+    """Check the rows of each tenant in each table, then replace its night's, a commit a table.
+
+    A tenant that is blocked in one table keeps in all what it has. The rows that are counted are those of the first table.
+    """
+    with ExitStack() as stack:
+        frames = {
+            contract: stack.enter_context(_held(ctx, contract, made)) for contract, made in tables.items() if made
+        }
+        blocked: dict[str, str] = {}
+        for contract, frame in frames.items():
+            there = [tenant for tenant, rows in tables[contract].items() if len(rows)]
+            blocked |= doors.check(ctx, frame, contract, Zone.GOLD, tenants=there).blocked if there else {}
+        of_night = f"night_month = '{ctx.night:%Y-%m}' AND night = DATE'{ctx.night}'"
+        for contract, frame in frames.items():
+            among = [tenant for tenant in tables[contract] if tenant not in blocked]
+            if among:
+                of_passed = in_set("tenant", among)
+                ctx.lake.replace(frame.where(of_passed), contract, Zone.GOLD, where=f"{of_passed} AND {of_night}")
+    counted = next(iter(tables.values()), {})
+    return Passed({t: len(rows) for t, rows in counted.items() if t not in blocked}, blocked)
+
+
+@contextmanager
+def _held(ctx: Context, contract: Contract, made: Mapping[str, pd.DataFrame]) -> Iterator[DataFrame]:
+    """The rows of all tenants as a frame of the contract, which is counted and written and so kept."""
     schema = loose_schema(contract, Zone.GOLD)
-    rows = pd.concat(made.values(), ignore_index=True)[schema.names]
-    frame = ctx.spark.createDataFrame(pa.Table.from_pandas(rows, schema=schema, preserve_index=False))
-    frame = ctx.lake.conform(frame, contract, Zone.GOLD).persist()
+    parts = [pa.Table.from_pandas(rows[schema.names], schema=schema, preserve_index=False) for rows in made.values()]
+    frame = ctx.lake.conform(ctx.spark.createDataFrame(pa.concat_tables(parts)), contract, Zone.GOLD).persist()
     try:
-        blocked = doors.check(ctx, frame, contract, Zone.GOLD, tenants=made).blocked
-        passed = {t: len(rows) for t, rows in made.items() if t not in blocked}
-        if passed:
-            of_night = f"night_month = '{ctx.night:%Y-%m}' AND night = DATE'{ctx.night}'"
-            where = f"{in_set('tenant', passed)} AND {of_night}"
-            ctx.lake.replace(frame.where(in_set("tenant", passed)), contract, Zone.GOLD, where=where)
-        return Passed(passed, blocked)
+        yield frame
     finally:
         frame.unpersist()

@@ -15,6 +15,7 @@ ROW: dict[str, Any] = {
     "units_q10": 81.0,
     "units_q50": 104.5,
     "units_q90": 131.0,
+    "units_point": 104.5,
     "method": "champion",
     "fallback_reason": None,
     "model_name": "demand-acme",

@@ -150,11 +150,11 @@ def _rows_of(rows: Rows, number: int) -> Rows:
 
 def _member_widths(rows: Rows) -> Floats:
     """What each member's bands lack, (members, 2)."""
-    return np.array([_widths(tidy_known(rows.stack[..., j]), rows.actual) for j in range(rows.stack.shape[-1])])
+    return np.array([honest_widths(tidy_known(rows.stack[..., j]), rows.actual) for j in range(rows.stack.shape[-1])])
 
 
 def _blend_widths(rows: Rows, weights: Floats) -> Floats:
-    return _widths(tidy(_mix(rows.stack, weights)), rows.actual)
+    return honest_widths(tidy(_mix(rows.stack, weights)), rows.actual)
 
 
 def _shares(rows: Rows, with_path: int) -> Floats:
@@ -268,7 +268,7 @@ def _loss(x: Floats, actual: Floats, weights: Floats) -> float:
     return float(np.maximum(levels * error, (levels - 1) * error).mean())
 
 
-def _widths(quantiles: Floats, actual: Floats) -> Floats:
+def honest_widths(quantiles: Floats, actual: Floats) -> Floats:
     """Factors by which a tenth of the rows fall below, and a tenth above (split conformal prediction, scaled).
 
     Source: Romano, Patterson, Candès 2019, "Conformalized quantile regression"; here scaling in place of adding.

@@ -47,6 +47,7 @@ class Fold:
     size: Floats  # (n,): mean absolute one-day difference of the history
     history: Floats  # (judged, days): units up to `last_day`
     judged: int
+    origins: Origins  # of the rows
     season: int = 7
 
     def of(self, names: tuple[str, ...]) -> Floats:
@@ -96,6 +97,7 @@ def ask(data: Data, last_day: int, members: Members, names: tuple[str, ...], giv
         size=np.nan_to_num(naive_scale(history, 1, 1)),
         history=history[: len(judged)],
         judged=len(judged),
+        origins=origins,
         season=origins.period.season,
     )
 

@@ -22,6 +22,7 @@ from models.demand.fallback import (
 from models.demand.model import DemandModel
 from models.demand.origins import Origins
 from models.demand.parameters import HISTORY
+from models.demand.sums import points
 
 COLUMNS = (
     "site",
@@ -31,6 +32,7 @@ COLUMNS = (
     "units_q10",
     "units_q50",
     "units_q90",
+    "units_point",
     "method",
     "fallback_reason",
     "cut_off",
@@ -62,7 +64,7 @@ def forecast(
     young = np.flatnonzero(method == SHORT)
     if len(young):
         units[young], reason[young] = short(origins.take(young), origins)
-    return _rows(origins, units, method, reason)
+    return _rows(origins, units, points(units, origins), method, reason)
 
 
 def _methods(origins: Origins, champion: DemandModel | None, floor: DemandModel | None) -> tuple[Strings, Strings]:
@@ -76,7 +78,7 @@ def _methods(origins: Origins, champion: DemandModel | None, floor: DemandModel 
     return method, reason
 
 
-def _rows(origins: Origins, units: Floats, method: Strings, reason: Strings) -> pd.DataFrame:
+def _rows(origins: Origins, units: Floats, point: Floats, method: Strings, reason: Strings) -> pd.DataFrame:
     n = len(origins)
     horizon = np.tile(np.arange(1, HORIZON_DAYS + 1, dtype=np.int32), n)
     each = np.repeat(np.arange(n), HORIZON_DAYS)
@@ -92,6 +94,7 @@ def _rows(origins: Origins, units: Floats, method: Strings, reason: Strings) -> 
         "date": pd.Series(dates.astype("datetime64[s]")).dt.date if n else pd.Series(dtype=object),
         "horizon": horizon,
         **{name: units[:, :, q].reshape(-1) for q, name in enumerate(("units_q10", "units_q50", "units_q90"))},
+        "units_point": point.reshape(-1),
         "method": method[each],
         "fallback_reason": reason[each],
         "cut_off": pd.to_datetime(origins.cut_off[each], unit="us", utc=True),

@@ -14,6 +14,7 @@ from models.demand.ensemble import Blend, segments
 from models.demand.members import Members
 from models.demand.origins import Origins
 from models.demand.parameters import HISTORY, PATHS, SEASONAL_NAIVE, Parameters, parameters
+from models.demand.sums import Sums
 
 FORMAT = 3
 
@@ -24,13 +25,14 @@ class ModelFormatError(ValueError):
 
 @dataclass(frozen=True)
 class DemandModel:
-    """`last_day` is the last day that it learned from."""
+    """`last_day` is the last day that it learned from; `sums` is None for a weekly one, or one of before there were any."""
 
     parameters: Parameters
     last_day: int
     members: Members
     blend: Blend
     floor: str = SEASONAL_NAIVE  # of the two forecasts without skill, the better one
+    sums: Sums | None = None
 
     def quantiles(self, origins: Origins, calendar: Calendar) -> Floats:
         """(n, horizon, 3): quantiles 0.1, 0.5 and 0.9 in pieces; in order, not negative and finite."""
@@ -48,6 +50,8 @@ class DemandModel:
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.members.save(folder)
+        if self.sums is not None:
+            self.sums.save(folder)
         known = {
             "format": FORMAT,
             "last_day": self.last_day,
@@ -68,7 +72,9 @@ class DemandModel:
             raise ModelFormatError(f"{folder}: format {known.get('format')!r}, this code reads {FORMAT}; train again")
         blend = Blend.from_dict(known["blend"])
         members = Members.load(folder, threads)
-        return cls(parameters(known["parameters"]), known["last_day"], members, blend, known["floor"])
+        return cls(
+            parameters(known["parameters"]), known["last_day"], members, blend, known["floor"], Sums.load(folder)
+        )
 
 
 def has_path(stack: Floats, members: tuple[str, ...]) -> Bools:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.demand import ensemble, evaluate, paths, sampling
+from models.demand import ensemble, evaluate, paths, sampling, sums_training
 from models.demand.arrays import Floats, to_date
 from models.demand.ensemble import Blend
 from models.demand.evidence import Comparison, compare
@@ -24,6 +24,7 @@ from models.demand.naive import SeasonalNaive
 from models.demand.origins import Origins
 from models.demand.parameters import FLOORS, LIGHTGBM, LSTM, PATHS, Parameters
 from models.demand.paths import MapSeries, Paths
+from models.demand.periods import DAY
 from models.demand.trees import Trees
 from models.demand.vocabulary import Vocabulary
 
@@ -73,24 +74,28 @@ def train(
     clock = Clock(progress)
     words = Vocabulary.learn(data.origins, data.calendar)
     days = last_days(data, given)
-    ways = _paths(data, [*days, data.last_day], given, map_series, clock)
+    ways = ways_of(data, [*days, data.last_day], given, map_series, clock)
     folds = []
     for day in days:
-        members = _fit(data, day, given.pool, words, ways[day], given, clock)
+        members = fitted(data, day, given.pool, words, ways[day], given, clock)
         folds.append(ask(data, day, members, members.names, given))
     # an early fold may have had too little for some member: only those that all folds have can be weighed together
     names = tuple(n for n in given.pool if all(n in fold.members for fold in folds))
     scores, losses, quantiles = judge(folds, names)
     floor = min(FLOORS, key=lambda name: (float(np.nansum(losses[name])), FLOORS.index(name)))
-    blend = _blend(folds, names)
-    final = _fit(data, data.last_day, blend.used, words, ways[data.last_day], given, clock)
+    blend = blended(folds, names)
+    final = fitted(data, data.last_day, blend.used, words, ways[data.last_day], given, clock)
     rows, frame_hash = frame_digest(data, words, given)
-    model = DemandModel(given, data.last_day, final, blend.only(blend.used), floor)
+    with clock.of("sums"):
+        # sums are over days, ISO weeks and months: of what is known by the week they are not made yet
+        daily = data.origins.period == DAY
+        sums = sums_training.fit(folds, blend.only(blend.used), given.seed) if daily else None
+    model = DemandModel(given, data.last_day, final, blend.only(blend.used), floor, sums)
     skill = compare(losses[ENSEMBLE], losses[floor])
     return Training(model, scores, skill, folds[-1], quantiles, rows, frame_hash, clock.seconds)
 
 
-def _paths(
+def ways_of(
     data: Data, days: list[int], given: Parameters, map_series: MapSeries, clock: Clock
 ) -> dict[int, dict[str, Paths]]:
     methods = tuple(m for m in given.members if m in PATHS)
@@ -102,7 +107,7 @@ def _paths(
         return paths.fit(data.panel, data.calendar, methods, cut_offs, given.paths, period, given.horizon, map_series)
 
 
-def _fit(
+def fitted(
     data: Data,
     last_day: int,
     names: tuple[str, ...],
@@ -161,7 +166,7 @@ def frame_digest(data: Data, words: Vocabulary, given: Parameters) -> tuple[int,
     return len(row), digest(frame.x, targets[row, horizon - 1], keys, origins.day, row, horizon, data.panel.units)
 
 
-def _blend(folds: list[Fold], names: tuple[str, ...]) -> Blend:
+def blended(folds: list[Fold], names: tuple[str, ...]) -> Blend:
     """Fitted on the folds as rows of one day each."""
     days = folds[0].actual.shape[1]
     rows = ensemble.Rows(
@@ -186,7 +191,7 @@ def judge(folds: list[Fold], names: tuple[str, ...]) -> tuple[Scores, Losses, Fl
     for position, fold in enumerate(folds):
         each = {name: ensemble.tidy(fold.of((name,))[..., 0]) for name in names}
         if position or len(folds) == 1:
-            blend = _blend(folds[:position], names) if position else ensemble.equal(names)
+            blend = blended(folds[:position], names) if position else ensemble.equal(names)
             each[ENSEMBLE] = said = blend.combine(fold.of(names), fold.segment)
             for name, quantiles in each.items():
                 losses[name].append(evaluate.daily_loss(*_of_judged(fold, quantiles)))

@@ -23,6 +23,10 @@ def _digests(folder: Path) -> dict[str, str]:
     return {str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
 
 
+def _is_number(value: Any) -> bool:
+    return getattr(value, "dtype", None) == float
+
+
 def _decision(training: Any) -> Any:
     last = list(training.scores.values())[-1]
     return decide(last[ENSEMBLE], {name: last[name] for name in FLOORS}, training.skill, None, {})
@@ -39,7 +43,11 @@ def test_a_training_comes_back_from_its_files(small_training: Any, small_data: A
         small_training.seconds,
     )
     assert np.array_equal(again.quantiles, small_training.quantiles)
+    for name, value in vars(small_training.judged.origins).items():
+        assert np.array_equal(getattr(again.judged.origins, name), value, equal_nan=_is_number(value)), name
     for name, value in vars(small_training.judged).items():
+        if name == "origins":
+            continue
         found = getattr(again.judged, name)
         assert (type(found), getattr(found, "dtype", None)) == (type(value), getattr(value, "dtype", None)), name
         assert np.array_equal(found, value, equal_nan=name in {"actual", "stack", "history"}), name

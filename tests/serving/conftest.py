@@ -130,6 +130,7 @@ def _forecast(tenant: str, night: date, site: str, product: str, day: int, run: 
         "units_q10": middle * 0.8,
         "units_q50": middle,
         "units_q90": middle * 1.3,
+        "units_point": middle,
         "method": "champion",
         "fallback_reason": None,
         "model_name": f"demand-{tenant}",

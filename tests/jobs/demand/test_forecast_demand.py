@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from expectations.contract import Zone
-from expectations.tables import DEMAND_FORECAST
+from expectations.tables import DEMAND_FORECAST, DEMAND_FORECAST_SUMS
 from jobs import forecast_demand
 from jobs.delta_reader import read_rows
 from jobs.forecast_demand import forecast_ids
@@ -21,6 +21,13 @@ from models.registry import Registry, RegistryError
 def _gold(lake: Any, tenant: str) -> pd.DataFrame:
     rows = read_rows(lake.settings, DEMAND_FORECAST, Zone.GOLD, filters=[("tenant", "=", tenant)]).to_pandas()
     return rows.sort_values(["product", "date"], ignore_index=True)
+
+
+def _sums(lake: Any, tenant: str) -> pd.DataFrame:
+    rows = read_rows(lake.settings, DEMAND_FORECAST_SUMS, Zone.GOLD, filters=[("tenant", "=", tenant)]).to_pandas()
+    return rows.sort_values(
+        ["level", "period", "product_group", "product_sub_group", "product", "date"], ignore_index=True
+    )
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +55,37 @@ def test_each_row_says_where_it_comes_from(trained: Any, night: Any) -> None:
     assert rows["forecast_id"].is_unique
 
 
+def test_sums_add_up_to_the_series_that_are_served(trained: Any, night: Any) -> None:
+    rows, sums = _gold(trained, "acme"), _sums(trained, "acme")
+    for (level, period), of in sums.groupby(["level", "period"]):
+        assert of["units_point"].sum() == pytest.approx(rows["units_point"].sum(), abs=1e-6), (level, period)
+    site = sums[(sums["level"] == "site") & (sums["period"] == "day")]
+    by_day = rows.groupby("date")["units_point"].sum()
+    assert site["units_point"].tolist() == pytest.approx(by_day.tolist(), abs=1e-9)
+
+
+def test_sums_are_of_every_level_and_period_and_tell_their_origin(trained: Any, night: Any) -> None:
+    sums = _sums(trained, "acme")
+    assert set(zip(sums["level"], sums["period"], strict=True)) == {
+        *((level, period) for level in ("site", "site/group") for period in ("day", "week", "month")),
+        ("site/product", "week"),
+        ("site/product", "month"),
+    }
+    weeks = sums[(sums["level"] == "site") & (sums["period"] == "week")]
+    assert weeks["date"].tolist() == [date(2025, 7, 21) + timedelta(weeks=w) for w in range(5)]
+    assert weeks["days"].tolist() == [3, 7, 7, 7, 4]
+    assert set(sums["model_version"]) == {"1"}
+    assert set(sums["run_id"]) == {night.run_id}
+    assert sums.loc[sums["level"] == "site", "product"].isna().all()
+
+
+def test_a_tenant_without_a_champion_has_no_sums_and_says_why(trained: Any) -> None:
+    told: list[str] = []
+    forecast_demand.run(trained.context("young", progress=told.append))
+    assert _sums(trained, "young").empty
+    assert "  young: sums are not forecast: no champion yet" in told
+
+
 def test_a_tenant_without_a_champion_has_a_stated_fallback(trained: Any, night: Any) -> None:
     rows = _gold(trained, "young")
     assert set(zip(rows["method"], rows["fallback_reason"], strict=True)) == {("seasonal_naive", "no champion yet")}
@@ -69,10 +107,11 @@ def test_the_forecast_is_near_what_the_world_would_sell(trained: Any, night: Any
 
 
 def test_the_same_night_again_leaves_the_same_table(trained: Any, night: Any) -> None:
-    before = _gold(trained, "acme")
+    before, sums = _gold(trained, "acme"), _sums(trained, "acme")
     again = trained.context("acme")
     forecast_demand.run(again)
     after = _gold(trained, "acme")
+    assert _sums(trained, "acme").drop(columns="run_id").equals(sums.drop(columns="run_id"))
     changing = ["forecast_id", "run_id"]
     assert after.drop(columns=changing).equals(before.drop(columns=changing))
     assert set(after["run_id"]) == {again.run_id}
@@ -96,6 +135,33 @@ def test_a_blocked_tenant_keeps_its_last_good_forecast(
     assert "units_q10_not_negative" in ctx.outcomes["acme"].reason
     assert ctx.outcomes["young"].status == "ok"
     assert _gold(trained, "acme").equals(before)
+
+
+def test_a_champion_that_knows_no_sums_leaves_none_of_the_night(
+    trained: Any, night: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    with monkeypatch.context() as older:
+        older.setattr("models.demand.model.Sums.load", lambda folder: None)
+        forecast_demand.run(trained.context("acme", progress=told.append))
+    assert any("acme: sums are not forecast: its champion knows none" in line for line in told)
+    assert _sums(trained, "acme").empty
+    assert len(_gold(trained, "acme")) == 6 * 28
+    forecast_demand.run(trained.context("acme"))
+    assert not _sums(trained, "acme").empty
+
+
+def test_a_tenant_whose_sums_are_blocked_keeps_forecast_and_sums(
+    trained: Any, night: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, sums = _gold(trained, "acme"), _sums(trained, "acme")
+    real = forecast_demand.sums
+    monkeypatch.setattr(forecast_demand, "sums", lambda *given: real(*given).assign(units_q10=-1.0))
+    ctx = trained.context("acme")
+    forecast_demand.run(ctx)
+    assert ctx.outcomes["acme"].status == "blocked"
+    assert _gold(trained, "acme").equals(before)
+    assert _sums(trained, "acme").equals(sums)
 
 
 def test_a_champion_that_cannot_be_loaded_fails_its_tenant_alone(

@@ -1,0 +1,74 @@
+"""The sums of a night's forecast: rows over all series that are served, whatever method each of them has."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from models.demand.arrays import Floats, day, strings
+from models.demand.fallback import CHAMPION
+from models.demand.hierarchy import BOTTOM, Hierarchy
+from models.demand.hierarchy import COLUMNS as NAMES
+from models.demand.spans import spans
+from models.demand.sums import Piece, Sums
+
+COLUMNS = (
+    "period",
+    "level",
+    *NAMES,
+    "date",
+    "days",
+    "units_point",
+    "units_q10",
+    "units_q50",
+    "units_q90",
+    "series",
+    "series_by_fallback",
+)
+
+
+def sums(rows: pd.DataFrame, features: pd.DataFrame, model: Sums, seed: int) -> pd.DataFrame:
+    """Rows with COLUMNS of `rows`, which are those of `models.demand.forecast.forecast` of one tenant and night.
+
+    `features` tell the group of each series. The same rows, model and seed give the same sums.
+    """
+    if rows.empty:
+        return pd.DataFrame(columns=list(COLUMNS))
+    horizon = int(rows["horizon"].max())
+    first = rows.iloc[::horizon]
+    named = first[["site", "product"]].merge(features[list(NAMES)], on=["site", "product"], how="left")
+    columns = {name: strings(named[name]) for name in NAMES}
+    quantiles = rows[["units_q10", "units_q50", "units_q90"]].to_numpy(dtype=float).reshape(-1, horizon, 3)
+    point = rows["units_point"].to_numpy(dtype=float).reshape(-1, horizon)
+    pieces = spans(day(first["date"].iloc[0]) - 1, horizon)
+    of_level = _counts(Hierarchy.of(columns), np.asarray(first["method"] != CHAMPION, dtype=float))
+    parts = [_rows(piece, *of_level[piece.level]) for piece in model.forecast(quantiles, point, columns, pieces, seed)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _counts(tree: Hierarchy, fallback: Floats) -> dict[str, tuple[Floats, Floats]]:
+    """By level, how many series each sum holds, and how many of them a fallback forecast."""
+    both = np.stack([np.ones(tree.series), fallback], axis=1)
+    found = {level.name: (level.matrix @ both) for level in tree.levels} | {BOTTOM: both}
+    return {name: (counts[:, 0], counts[:, 1]) for name, counts in found.items()}
+
+
+def _rows(piece: Piece, series: Floats, fallback: Floats) -> pd.DataFrame:
+    many, long = piece.points.shape
+    each = np.repeat(np.arange(many), long)
+    nothing = np.full(many, "", dtype=object)
+    names = {c: np.asarray(piece.keys.get(c, nothing), dtype=object)[each] for c in NAMES}
+    return pd.DataFrame(
+        {
+            "period": piece.spans.period,
+            "level": piece.level,
+            **{c: [value or None for value in values] for c, values in names.items()},
+            "date": np.tile(piece.spans.first.astype("datetime64[s]"), many),
+            "days": np.tile(piece.spans.days, many).astype(np.int32),
+            "units_point": piece.points.reshape(-1),
+            **{f"units_q{q}": piece.quantiles[..., k].reshape(-1) for k, q in enumerate((10, 50, 90))},
+            "series": series[each].astype(np.int32),
+            "series_by_fallback": fallback[each].astype(np.int32),
+        },
+        columns=list(COLUMNS),
+    )
