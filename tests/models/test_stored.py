@@ -24,7 +24,7 @@ def _digests(folder: Path) -> dict[str, str]:
 
 
 def _is_number(value: Any) -> bool:
-    return getattr(value, "dtype", None) == float
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
 
 
 def _decision(training: Any) -> Any:
