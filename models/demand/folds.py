@@ -16,8 +16,7 @@ from models.demand.model import has_path
 from models.demand.origins import Origins
 from models.demand.panel import Panel
 from models.demand.parameters import Parameters
-
-OFFSETS = (0, 7, 14, 21)  # a monthly model works for weeks: it is also asked from nights after its last day
+from models.demand.periods import DAY, Period
 
 
 class TooLittleHistory(ValueError):
@@ -47,7 +46,16 @@ class Fold:
     size: Floats  # (n,): mean absolute one-day difference of the history
     history: Floats  # (judged, days): units up to `last_day`
     judged: int
-    season: int = 7
+    period: Period = DAY
+
+    @property
+    def season(self) -> int:
+        return self.period.season
+
+    @property
+    def until(self) -> str:
+        """The date of its last day: by it the fold is named."""
+        return self.period.end(self.last_day).isoformat()
 
     def of(self, names: tuple[str, ...]) -> Floats:
         """What `names` said, (n, horizon, 3, names)."""
@@ -62,7 +70,10 @@ def last_days(data: Data, given: Parameters) -> list[int]:
     if not found:
         there = data.last_day - data.panel.first_day + 1
         needed = given.min_history_days + given.fold_days
-        raise TooLittleHistory(f"{there} days of sales are known, a first model needs {needed}: it is not trained yet")
+        unit = given.period
+        raise TooLittleHistory(
+            f"{there} {unit}s of sales are known, a first model needs {needed}: it is not trained yet"
+        )
     return found
 
 
@@ -79,7 +90,8 @@ def windows(data: Data, last_day: int, given: Parameters) -> tuple[Origins, Floa
 def ask(data: Data, last_day: int, members: Members, names: tuple[str, ...], given: Parameters) -> Fold:
     """Let members fitted up to `last_day` forecast from it and from the weeks after, and note what happened."""
     judged = _evaluated(data, last_day, given)
-    later = [_evaluated(data, last_day + offset, given) for offset in OFFSETS[1:] if offset < given.fold_days]
+    offsets = [o for o in given.counts.offsets if 0 < o < given.fold_days]
+    later = [_evaluated(data, last_day + offset, given) for offset in offsets]
     rows = np.concatenate([judged, *later])
     origins = data.origins.take(rows)
     until = last_day + given.fold_days  # the next fold begins there: what it is judged by must not be learned from here
@@ -96,7 +108,7 @@ def ask(data: Data, last_day: int, members: Members, names: tuple[str, ...], giv
         size=np.nan_to_num(naive_scale(history, 1, 1)),
         history=history[: len(judged)],
         judged=len(judged),
-        season=origins.period.season,
+        period=origins.period,
     )
 
 

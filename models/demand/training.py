@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from models.demand import ensemble, evaluate, paths, sampling
-from models.demand.arrays import Floats, to_date
+from models.demand.arrays import Floats
 from models.demand.ensemble import Blend
 from models.demand.folds import Data, Fold, ask, last_days, windows
 from models.demand.frame import build, digest
@@ -104,7 +104,7 @@ def _fit(
 ) -> Members:
     """Members of `names` fitted on what was known on `last_day`; one without enough to learn from is left out."""
     origins, targets = windows(data, last_day, given)
-    detail = f"up to {to_date(last_day)}"
+    detail = f"up to {given.counts.end(last_day)}"
     trees = network = None
     if LIGHTGBM in names and len(origins):
         with clock.of(LIGHTGBM, detail):
@@ -177,7 +177,7 @@ def judge(folds: list[Fold], names: tuple[str, ...]) -> tuple[Scores, Floats]:
             blend = _blend(folds[:position], names) if position else ensemble.equal(names)
             said = blend.combine(fold.of(names), fold.segment)
             of_fold[ENSEMBLE] = _score(fold, said)
-        scores[to_date(fold.last_day).isoformat()] = of_fold
+        scores[fold.until] = of_fold
     return scores, said
 
 
