@@ -56,7 +56,10 @@ TRAIN_DEMAND = Job(
     after=("silver", "features"),
 )
 FORECAST_DEMAND = Job(
-    "forecast-demand", "Forecast 28 days for every series.", _forecast_demand, after=("silver", "features")
+    "forecast-demand",
+    "Forecast the days or weeks ahead of every series.",
+    _forecast_demand,
+    after=("silver", "features"),
 )
 HOUSEKEEPING = Job(
     "housekeeping", "Compact, vacuum and apply the retention of every table.", _housekeeping, by_tenant=False

@@ -18,7 +18,10 @@ from features.demand import demand_features
 from jobs import doors
 from jobs.context import Context
 from jobs.delta_reader import read_partitions
+from jobs.demand_settings import demand_parameters
+from jobs.demand_weeks import first_calendar_day
 from jobs.lake import in_set
+from models.demand.periods import DAY
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -71,7 +74,10 @@ def shuffles_for(spark: SparkSession, stored: int) -> Iterator[None]:
 
 
 def _missing(ctx: Context) -> Ranges:
-    """The days to make for each tenant: from the last row there is, or two years back, to the night."""
+    """The days to make for each tenant: from the last row there is, or two years back, to the night.
+
+    Not of a tenant that counts in weeks: the features of weeks are made of silver, when they are asked for.
+    """
     newest = {
         r[0]: r[1]
         for r in ctx.lake.read(DEMAND_FEATURES)
@@ -82,7 +88,8 @@ def _missing(ctx: Context) -> Ranges:
         .collect()
     }
     backfill = ctx.night - timedelta(days=BACKFILL_DAYS)
-    return {t: (newest[t] + timedelta(days=1) if t in newest else backfill, ctx.night) for t in ctx.tenants}
+    daily = [t for t in ctx.tenants if demand_parameters(ctx.settings, t).counts == DAY]
+    return {t: (newest[t] + timedelta(days=1) if t in newest else backfill, ctx.night) for t in daily}
 
 
 def _split(ranges: Ranges) -> list[Ranges]:
@@ -103,14 +110,15 @@ def _demand(ctx: Context, ranges: Ranges) -> dict[str, int]:
         return _publish(ctx, frame, DEMAND_FEATURES, ranges, _rows_of(ranges))
 
 
-def _rows_of(ranges: Mapping[str, tuple[date, date]]) -> str:
+def _rows_of(ranges: Mapping[str, tuple[date, date]], *, by_year: bool = True) -> str:
     """SQL condition of the rows to put in place; tenants with the same days share a term."""
     by_days: dict[tuple[date, date], list[str]] = {}
     for tenant, days in ranges.items():
         by_days.setdefault(days, []).append(tenant)
     return " OR ".join(
-        f"({in_set('tenant', sorted(tenants))} AND year >= {first.year} AND year <= {last.year}"
-        f" AND date >= DATE'{first}' AND date <= DATE'{last}')"
+        f"({in_set('tenant', sorted(tenants))}"
+        + (f" AND year >= {first.year} AND year <= {last.year}" if by_year else "")
+        + f" AND date >= DATE'{first}' AND date <= DATE'{last}')"
         for (first, last), tenants in by_days.items()
     )
 
@@ -118,11 +126,19 @@ def _rows_of(ranges: Mapping[str, tuple[date, date]]) -> str:
 def _calendar(ctx: Context) -> None:
     tenants = in_set("tenant", ctx.active)
     sales, sites, events = (ctx.lake.read(c).where(tenants) for c in (SALES, SITES, CALENDAR_EVENTS))
-    first, last = ctx.night - timedelta(days=BACKFILL_DAYS), ctx.night + timedelta(days=AHEAD_DAYS)
+    ranges = {tenant: _calendar_days(ctx, tenant) for tenant in ctx.active}
+    first, last = min(days[0] for days in ranges.values()), ctx.night + timedelta(days=AHEAD_DAYS)
     ctx.progress(f"calendar features from {first} to {last}: {len(ctx.active)} tenants")
-    ranges = dict.fromkeys(ctx.active, (first, last))
     frame = calendar_features(sites, events, sales, ranges)
-    _publish(ctx, frame, CALENDAR_FEATURES, ranges, f"date >= DATE'{first}' AND date <= DATE'{last}'")
+    _publish(ctx, frame, CALENDAR_FEATURES, ranges, _rows_of(ranges, by_year=False))
+
+
+def _calendar_days(ctx: Context, tenant: str) -> tuple[date, date]:
+    """As far back as its models look: of weeks for years."""
+    given = demand_parameters(ctx.settings, tenant)
+    back = ctx.night - timedelta(days=BACKFILL_DAYS)
+    first = back if given.counts == DAY else min(back, first_calendar_day(ctx.night, given))
+    return first, ctx.night + timedelta(days=AHEAD_DAYS)
 
 
 def _warn_of_unknown_sites(ctx: Context) -> None:

@@ -1,13 +1,15 @@
-"""Forecast the 28 days after the night for every series of every tenant, and publish them in gold.
+"""Forecast the days (or weeks) after the night for every series of every tenant, and publish them in gold.
 
-All tenants' features are read at once, each tenant's champion speaks by itself, and what passes the door is written
-in one commit. A tenant that fails or is blocked keeps its last good forecast.
+The features of all tenants that count in days are read at once, each tenant's champion speaks by itself, and what passes
+the door is written in one commit. A tenant that fails or is blocked keeps its last good forecast.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +17,23 @@ import pandas as pd
 import pyarrow as pa
 
 from expectations.contract import Zone
-from expectations.tables import CALENDAR_FEATURES, DEMAND_FEATURES, DEMAND_FORECAST, HORIZON_DAYS
+from expectations.tables import CALENDAR_FEATURES, DEMAND_FEATURES, DEMAND_FORECAST, MAX_HORIZON
 from jobs import doors
 from jobs.context import Context
-from jobs.demand_data import CALENDAR_COLUMNS, FEATURE_COLUMNS, to_pandas
+from jobs.demand_data import CALENDAR_COLUMNS, FEATURE_COLUMNS, NightData, Pinned, to_pandas
+from jobs.demand_settings import demand_parameters
+from jobs.demand_weeks import READ as READ_WEEKS
+from jobs.demand_weeks import night_weeks
 from jobs.errors import TenantError
 from jobs.lake import in_set
 from jobs.own_failure import own_failure
 from jobs.train_demand import registry_of
+from models.demand.calendar import Calendar, empty_calendar
 from models.demand.fallback import CHAMPION
-from models.demand.forecast import forecast
+from models.demand.forecast import forecast_of
+from models.demand.origins import Origins
+from models.demand.parameters import Parameters
+from models.demand.periods import DAY
 from models.registry import ModelRef, Registry
 
 if TYPE_CHECKING:
@@ -37,7 +46,7 @@ BACK_DAYS = 28  # of the calendar: whether the last same weekdays were holidays
 
 def run(ctx: Context) -> None:
     """Forecast, check, publish. The same night again replaces its rows."""
-    ctx.table_versions = ctx.lake.versions(READ)
+    ctx.table_versions = ctx.lake.versions(dict.fromkeys((*READ, *READ_WEEKS)))
     made = _forecasts(ctx, registry_of(ctx))
     if not made:
         return
@@ -53,45 +62,67 @@ def run(ctx: Context) -> None:
 
 def _forecasts(ctx: Context, registry: Registry) -> dict[str, pd.DataFrame]:
     """Rows of each tenant that can be forecast; the others have failed."""
-    features = dict(tuple(_features(ctx).groupby("tenant")))
-    calendar = _calendar(ctx)
-    days = dict(tuple(calendar.groupby("tenant")))
-    series = sum(len(f) for f in features.values())
-    ctx.progress(f"forecast-demand: {series} series of {len(features)} tenants")
+    given = {tenant: demand_parameters(ctx.settings, tenant) for tenant in ctx.tenants}
+    of_night = _Nights.read(ctx, given)
+    ctx.progress(f"forecast-demand: {len(given)} tenants")
     made = {}
     for tenant in ctx.tenants:
         with own_failure(ctx, tenant, "forecast-demand"):
-            if tenant not in features:
-                again = f"`uretimiq run features --tenant {tenant} --date {ctx.night}`"
-                raise TenantError(f"no demand features of {ctx.night}: run {again}")
-            made[tenant] = _forecast_tenant(
-                ctx, tenant, features[tenant], days.get(tenant, calendar.iloc[:0]), registry
-            )
+            made[tenant] = _forecast_tenant(ctx, tenant, of_night.of(tenant), registry)
             if len(made) % TOLD_EVERY == 0:
-                ctx.progress(f"forecast-demand: {len(made)} of {len(features)} tenants")
+                ctx.progress(f"forecast-demand: {len(made)} of {len(given)} tenants")
     return made
 
 
-def _features(ctx: Context) -> pd.DataFrame:
-    """Feature rows of the night, of all tenants."""
-    rows = ctx.lake.read(DEMAND_FEATURES).where(in_set("tenant", ctx.tenants))
+@dataclass(frozen=True)
+class _Nights:
+    """What each tenant's forecast is made from: read at once of those that count in days, when it is asked of others."""
+
+    ctx: Context
+    given: Mapping[str, Parameters]
+    features: Mapping[str, pd.DataFrame]
+    calendar: Mapping[str, pd.DataFrame]
+
+    @classmethod
+    def read(cls, ctx: Context, given: Mapping[str, Parameters]) -> _Nights:
+        daily = [tenant for tenant, its in given.items() if its.counts == DAY]
+        features, calendar = (
+            {str(tenant): its for tenant, its in rows(ctx, daily).groupby("tenant")} for rows in (_features, _calendar)
+        )
+        return cls(ctx, given, features, calendar)
+
+    def of(self, tenant: str) -> NightData:
+        """Raises TenantError where there is nothing of the night."""
+        night, given = self.ctx.night, self.given[tenant]
+        if given.counts != DAY:
+            pinned = Pinned(self.ctx.lake, json.loads(self.ctx.table_versions))
+            return night_weeks(pinned, tenant, night, given)
+        if tenant not in self.features:
+            again = f"`uretimiq run features --tenant {tenant} --date {night}`"
+            raise TenantError(f"no demand features of {night}: run {again}")
+        calendar = self.calendar.get(tenant)
+        days = Calendar.from_features(empty_calendar() if calendar is None else calendar)
+        return NightData(Origins.from_features(self.features[tenant]), days, given.horizon)
+
+
+def _features(ctx: Context, tenants: Sequence[str]) -> pd.DataFrame:
+    """Feature rows of the night."""
+    rows = ctx.lake.read(DEMAND_FEATURES).where(in_set("tenant", tenants))
     rows = rows.where(f"year = {ctx.night.year} AND date = DATE'{ctx.night}'")
     return to_pandas(rows.select("tenant", *FEATURE_COLUMNS))
 
 
-def _calendar(ctx: Context) -> pd.DataFrame:
-    first, last = ctx.night - timedelta(days=BACK_DAYS), ctx.night + timedelta(days=HORIZON_DAYS)
-    rows = ctx.lake.read(CALENDAR_FEATURES).where(in_set("tenant", ctx.tenants))
+def _calendar(ctx: Context, tenants: Sequence[str]) -> pd.DataFrame:
+    first, last = ctx.night - timedelta(days=BACK_DAYS), ctx.night + timedelta(days=MAX_HORIZON)
+    rows = ctx.lake.read(CALENDAR_FEATURES).where(in_set("tenant", tenants))
     rows = rows.where(f"date >= DATE'{first}' AND date <= DATE'{last}'")
     return to_pandas(rows.select("tenant", *CALENDAR_COLUMNS))
 
 
-def _forecast_tenant(
-    ctx: Context, tenant: str, features: pd.DataFrame, calendar: pd.DataFrame, registry: Registry
-) -> pd.DataFrame:
+def _forecast_tenant(ctx: Context, tenant: str, given: NightData, registry: Registry) -> pd.DataFrame:
     ref = registry.champion(tenant)
     model = registry.load(ref) if ref else None
-    rows = forecast(features, calendar, model)
+    rows = forecast_of(given.origins, given.calendar, model, given.horizon)
     registry.loaded.clear()  # 300 champions at once would take gigabytes
     return _published(ctx, tenant, rows, ref)
 
@@ -107,11 +138,18 @@ def _published(ctx: Context, tenant: str, rows: pd.DataFrame, ref: ModelRef | No
         tenant=tenant,
         night=ctx.night,
         **named,
-        table_versions=ctx.table_versions,
+        table_versions=_versions_read(ctx, rows),
         run_id=ctx.run_id,
         available_at=pd.Timestamp(ctx.now()),
         night_month=f"{ctx.night:%Y-%m}",
     )
+
+
+def _versions_read(ctx: Context, rows: pd.DataFrame) -> str:
+    """Of the tables from which the rows were made."""
+    read = READ if set(rows["period"]) <= {DAY.name} else READ_WEEKS
+    names = {f"{zone}/{contract.name}" for contract, zone in read}
+    return json.dumps({n: v for n, v in json.loads(ctx.table_versions).items() if n in names}, sort_keys=True)
 
 
 def forecast_ids(tenant: str, night: date, rows: pd.DataFrame, run_id: str) -> list[str]:

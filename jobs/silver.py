@@ -16,7 +16,9 @@ from expectations.tables import PROGRESS, TABLES
 from jobs import doors
 from jobs.context import Context
 from jobs.delta_reader import read_rows
+from jobs.demand_settings import demand_parameters
 from jobs.lake import in_set
+from models.demand.arrays import day
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -162,4 +164,8 @@ def _newest_days(ctx: Context, contract: Contract, tenants: Iterable[str]) -> di
     event = contract.event_time
     silver = ctx.lake.read(contract, Zone.SILVER).where(in_set("tenant", tenants))
     until = silver.where(f"{event} <= DATE'{ctx.night}'")
-    return {r[0]: r[1] for r in until.groupBy("tenant").agg({str(event): "max"}).collect()}
+    newest = {r[0]: r[1] for r in until.groupBy("tenant").agg({str(event): "max"}).collect()}
+    periods = {tenant: demand_parameters(ctx.settings, tenant).counts for tenant in newest}
+    return {
+        t: min(periods[t].end(periods[t].of(day(d))), ctx.night) for t, d in newest.items()
+    }  # a week's row tells all of it

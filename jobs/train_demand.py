@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -13,16 +14,18 @@ from expectations.tables import DEMAND_FEATURES, DEMAND_FORECAST, PROMOTIONS
 from jobs.context import Context, Outcome, code_version
 from jobs.demand_data import FEATURE_COLUMNS, READ, Pinned, training_data
 from jobs.demand_settings import demand_parameters
+from jobs.demand_weeks import READ as READ_WEEKS
+from jobs.demand_weeks import training_weeks
 from jobs.errors import JobError
 from jobs.own_failure import own_failure
 from models.demand import plots
-from models.demand.arrays import to_date
 from models.demand.evaluate import table
 from models.demand.folds import Data, TooLittleHistory, evaluated
 from models.demand.forecast import COLUMNS as FORECAST_COLUMNS
 from models.demand.manifest import TrainingManifest
-from models.demand.parameters import SEASONAL_NAIVE
+from models.demand.parameters import SEASONAL_NAIVE, Parameters
 from models.demand.paths import Fit, MapSeries
+from models.demand.periods import DAY
 from models.demand.promotion import METRIC, Decision, decide
 from models.demand.training import ENSEMBLE, Training, train
 from models.registry import ModelRef, Registry, RegistryError, signature
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 
 def run(ctx: Context) -> None:
     """Work every tenant by itself: one that fails keeps its champion, and the others go on."""
-    ctx.table_versions = ctx.lake.versions(READ)
+    ctx.table_versions = ctx.lake.versions(dict.fromkeys((*READ, *READ_WEEKS)))
     pinned = Pinned(ctx.lake, json.loads(ctx.table_versions))
     registry = registry_of(ctx)
     for position, tenant in enumerate(ctx.tenants, 1):
@@ -54,7 +57,7 @@ def registry_of(ctx: Context) -> Registry:
 
 def _train_tenant(ctx: Context, tenant: str, pinned: Pinned, registry: Registry) -> None:
     given = demand_parameters(ctx.settings, tenant)
-    data = training_data(pinned, tenant, ctx.night, given)
+    data = data_of(pinned, tenant, ctx.night, given)
     say = _teller(ctx, tenant)
     try:
         training = train(data, given, on_spark(ctx.spark), say)
@@ -70,6 +73,12 @@ def _train_tenant(ctx: Context, tenant: str, pinned: Pinned, registry: Registry)
         registry.promote(ref)
     say(f"version {ref.version} of {ref.name}: {decision.reason}")
     ctx.done(tenant, training.rows)
+
+
+def data_of(pinned: Pinned, tenant: str, night: date, given: Parameters) -> Data:
+    """What a training of `tenant` is given, in days or in weeks. Raises TenantError where there is nothing of it."""
+    make = training_data if given.counts == DAY else training_weeks
+    return make(pinned, tenant, night, given)
 
 
 def _teller(ctx: Context, tenant: str) -> Callable[[str], None]:
@@ -104,19 +113,22 @@ def _log(tenant: str, training: Training, pinned: Pinned, registry: Registry) ->
         seconds=training.seconds,
         manifest=manifest.to_dict(),
         figures=figures,
+        # what a model of weeks takes is no table
         signature=signature(
             [DEMAND_FEATURES.by_name[c].field for c in FEATURE_COLUMNS],
             [DEMAND_FORECAST.by_name[c].field for c in FORECAST_COLUMNS if c != "cut_off"],
-        ),
+        )
+        if training.model.parameters.counts == DAY
+        else None,
     )
 
 
 def judge(tenant: str, training: Training, data: Data, registry: Registry) -> tuple[Decision, ModelRef | None]:
     """Compare with seasonal naive and the champion on the last fold, all from the same origins."""
     fold = training.judged
-    last = training.scores[to_date(fold.last_day).isoformat()]
+    last = training.scores[fold.until]
     champion, trouble, its = registry.champion(tenant), None, None
-    evidence: dict[str, Any] = {"folds": training.scores, "last_fold_from": to_date(fold.last_day).isoformat()}
+    evidence: dict[str, Any] = {"folds": training.scores, "last_fold_from": fold.until}
     if champion is not None:
         try:
             model = registry.load(champion)
@@ -156,5 +168,5 @@ def rebuild(ctx: Context, ref: ModelRef, registry: Registry) -> TrainingManifest
     manifest = TrainingManifest.from_dict(registry.manifest(ref))
     pinned = Pinned(ctx.lake, manifest.table_versions)
     night = pd.Timestamp(manifest.night).date()
-    manifest.check(training_data(pinned, manifest.tenant, night, manifest.given))
+    manifest.check(data_of(pinned, manifest.tenant, night, manifest.given))
     return manifest

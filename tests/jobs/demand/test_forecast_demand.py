@@ -83,13 +83,13 @@ def test_a_blocked_tenant_keeps_its_last_good_forecast(
     trained: Any, night: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = _gold(trained, "acme")
-    real = forecast_demand.forecast
+    real = forecast_demand.forecast_of
 
-    def negative(features: pd.DataFrame, *rest: Any) -> pd.DataFrame:
-        rows = real(features, *rest)
+    def negative(*given: Any) -> pd.DataFrame:
+        rows = real(*given)
         return rows.assign(units_q10=-1.0) if len(rows) > 60 else rows
 
-    monkeypatch.setattr(forecast_demand, "forecast", negative)
+    monkeypatch.setattr(forecast_demand, "forecast_of", negative)
     ctx = trained.context("acme", "young")
     forecast_demand.run(ctx)
     assert ctx.outcomes["acme"].status == "blocked"
