@@ -21,7 +21,7 @@ from expectations.tables import CALENDAR_FEATURES, DEMAND_FEATURES, DEMAND_FOREC
 from jobs import doors
 from jobs.context import Context
 from jobs.demand_data import CALENDAR_COLUMNS, FEATURE_COLUMNS, NightData, Pinned, to_pandas
-from jobs.demand_settings import demand_parameters
+from jobs.demand_settings import settled
 from jobs.demand_weeks import READ as READ_WEEKS
 from jobs.demand_weeks import night_weeks
 from jobs.errors import TenantError
@@ -62,11 +62,11 @@ def run(ctx: Context) -> None:
 
 def _forecasts(ctx: Context, registry: Registry) -> dict[str, pd.DataFrame]:
     """Rows of each tenant that can be forecast; the others have failed."""
-    given = {tenant: demand_parameters(ctx.settings, tenant) for tenant in ctx.tenants}
+    given = settled(ctx, ctx.tenants)
     of_night = _Nights.read(ctx, given)
     ctx.progress(f"forecast-demand: {len(given)} tenants")
     made = {}
-    for tenant in ctx.tenants:
+    for tenant in given:
         with own_failure(ctx, tenant, "forecast-demand"):
             made[tenant] = _forecast_tenant(ctx, tenant, of_night.of(tenant), registry)
             if len(made) % TOLD_EVERY == 0:

@@ -16,7 +16,7 @@ from expectations.tables import PROGRESS, TABLES
 from jobs import doors
 from jobs.context import Context
 from jobs.delta_reader import read_rows
-from jobs.demand_settings import demand_parameters
+from jobs.demand_settings import settled
 from jobs.lake import in_set
 from models.demand.arrays import day
 
@@ -155,7 +155,7 @@ def _stop_stale(ctx: Context) -> None:
     for contract in TABLES.landed:
         if contract.stale_after_days is None:
             continue
-        newest = _newest_days(ctx, contract, ctx.active)
+        newest = _newest_days(ctx, contract, ctx.active)  # first: a tenant whose settings cannot be is active no more
         for tenant, reason in doors.check_fresh(ctx, contract, newest, ctx.active).blocked.items():
             ctx.block(tenant, reason)
 
@@ -165,7 +165,6 @@ def _newest_days(ctx: Context, contract: Contract, tenants: Iterable[str]) -> di
     silver = ctx.lake.read(contract, Zone.SILVER).where(in_set("tenant", tenants))
     until = silver.where(f"{event} <= DATE'{ctx.night}'")
     newest = {r[0]: r[1] for r in until.groupBy("tenant").agg({str(event): "max"}).collect()}
-    periods = {tenant: demand_parameters(ctx.settings, tenant).counts for tenant in newest}
-    return {
-        t: min(periods[t].end(periods[t].of(day(d))), ctx.night) for t, d in newest.items()
-    }  # a week's row tells all of it
+    periods = {tenant: given.counts for tenant, given in settled(ctx, newest).items()}
+    # a week's row tells all of it, whatever day dates it
+    return {t: min(period.end(period.of(day(newest[t]))), ctx.night) for t, period in periods.items()}

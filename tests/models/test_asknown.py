@@ -148,6 +148,20 @@ def test_a_late_row_changes_no_origin_before_it_was_known() -> None:
     assert at_it.lags[0, 5] == 9e6, "at the cut-off itself it is known"
 
 
+def test_a_row_that_was_taken_back_counts_until_then() -> None:
+    rows = _weekly()
+    back = (rows["product"] == "a") & (rows["day"] == WEEK.first(FIRST + 20))
+    found = _origins(rows.assign(known_until=np.where(back, _cut_off(FIRST + 25), NEVER)))
+    a = found.take(found.product == "a")
+    assert a.lags[a.day == FIRST + 24, 4] > 0
+    assert a.lags[a.day == FIRST + 25, 5] == 0
+
+
+def test_what_was_known_long_before_counts_when_its_week_is_over() -> None:
+    found = _origins(_weekly().assign(known_from=0))
+    assert _same(found, _origins(_weekly()))
+
+
 def test_a_site_that_reports_late_has_unknown_weeks_until_then() -> None:
     rows = _weekly()
     weeks = WEEK.of(rows["day"].to_numpy())
