@@ -47,7 +47,7 @@ _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 _ROWS = """
     SELECT sha256(concat(t, i, d)) AS forecast_id, 'tenant-' || t AS tenant, $night AS night,
         'site-' || (i // $products) AS site, 'P-' || (i % $products) AS product,
-        $night + d::INTEGER AS date, d::INTEGER AS horizon,
+        $night + d::INTEGER AS date, 'day' AS period, d::INTEGER AS horizon,
         random() * 10 AS units_q10, 10 + random() * 10 AS units_q50, 20 + random() * 10 AS units_q90,
         10 + random() * 10 AS units_point,
         'champion' AS method, NULL::VARCHAR AS fallback_reason,

@@ -75,6 +75,8 @@ def forecast(api: str, tenant: str) -> str:
     model = f"{page['model_name']} version {page['model_version']}" if page["model_name"] else "fallbacks alone"
     print(f"       GET {address}")
     print(f"       night {page['night']}, {series['total']} series, {model}")
-    print(f"       site {chosen['site']}, product {chosen['product']}: units a day, by {rows[0]['method']}\n")
+    print(
+        f"       site {chosen['site']}, product {chosen['product']}: units a {page['period']}, by {rows[0]['method']}\n"
+    )
     print("\n".join(lines(rows)), flush=True)
     return str(rows[0]["forecast_id"])

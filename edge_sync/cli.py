@@ -15,9 +15,10 @@ from typing import Any
 import click
 
 from edge_sync.errors import EdgeError
+from edge_sync.filemap import FileMap
 from edge_sync.gateway import gateway_name, gateways_here
-from edge_sync.importer import Import, Outcome, dry_run, import_file
-from edge_sync.mapfile import read_map
+from edge_sync.importer import Import, dry_run, import_file
+from edge_sync.mapfile import read_map, read_maps
 from edge_sync.outbox import Outbox
 from edge_sync.report import Progress, plural, show_outcome, warnings
 from edge_sync.sets import read_set, shipped_sets
@@ -28,6 +29,7 @@ from expectations.contract import Contract
 from expectations.settings import SettingsError
 from expectations.tables import TABLES
 
+KEEP_DAYS = 7
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 _GATEWAY = click.option("--gateway", help="Name of the gateway. Default: URETIMIQ_GATEWAY, else the machine's name.")
 
@@ -48,6 +50,7 @@ def _import_options(command: Callable[..., None]) -> Callable[..., None]:
             _GATEWAY,
             click.option("--again", is_flag=True, help="Import even what was imported before with the same map."),
             click.option("--dry-run", "dry", is_flag=True, help="Show the first rows and the counts; write nothing."),
+            click.option("--sync", "send", is_flag=True, help="Then upload the outbox, as `uretimiq-edge sync` does."),
             _JSON,
         )
     ):
@@ -57,7 +60,11 @@ def _import_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @cli.command("import")
 @click.option("--site", required=True, help="Where the gateway stands; the rows' own site comes from the map.")
-@click.option("--contract", "contract_name", required=True, help="Table that the files are for, as sales.")
+@click.option(
+    "--contract",
+    "contract_name",
+    help="Table that the files are for, as sales; not needed where the map names its own.",
+)
 @click.option(
     "--map", "map_path", required=True, type=click.Path(path_type=Path), help="File map (YAML), see docs/maps.md."
 )
@@ -65,7 +72,7 @@ def _import_options(command: Callable[..., None]) -> Callable[..., None]:
 @_import_options
 def import_command(
     site: str,
-    contract_name: str,
+    contract_name: str | None,
     map_path: Path,
     files: tuple[Path, ...],
     gateway: str | None,
@@ -77,10 +84,8 @@ def import_command(
     Each file is imported whole or not at all; the same file with the same map is imported once. Files before one
     that fails stay imported, so the same command can be given again after mending it.
     """
-    contract = _contract(contract_name)
-    outcomes = _import_all(_outbox(gateway), site, [(contract, map_path, files)], as_json, **how)
-    if as_json:
-        _print([o.record() for o in outcomes])
+    maps = read_maps(map_path, _contract(contract_name) if contract_name else None, TABLES)
+    _import_all(_outbox(gateway), site, [(file_map, files) for file_map in maps], as_json, **how)
 
 
 @cli.command("import-set")
@@ -93,10 +98,8 @@ def import_set_command(
 ) -> None:
     """Import the files of a SET in order: a YAML file, or one of those shipped."""
     chosen = read_set(name, data or Path(settings_module.load().data), TABLES)
-    entries = [(_contract(e.contract), e.map, e.files) for e in chosen.entries]
-    outcomes = _import_all(_outbox(gateway), site or chosen.site, entries, as_json, **how)
-    if as_json:
-        _print([o.record() for o in outcomes])
+    entries = [(read_map(e.map, _contract(e.contract)), e.files) for e in chosen.entries]
+    _import_all(_outbox(gateway), site or chosen.site, entries, as_json, **how)
 
 
 import_set_command.help = f"{import_set_command.help}\n\nShipped: {', '.join(shipped_sets())}."
@@ -105,21 +108,24 @@ import_set_command.help = f"{import_set_command.help}\n\nShipped: {', '.join(shi
 def _import_all(
     outbox: Outbox,
     site: str,
-    entries: Iterable[tuple[Contract, Path, tuple[Path, ...]]],
+    entries: Iterable[tuple[FileMap, tuple[Path, ...]]],
     quiet: bool,
     *,
     tenant: str,
     again: bool,
     dry: bool,
-) -> list[Outcome]:
+    send: bool,
+) -> None:
+    """Import each file by its maps, show or print what became of it, and upload it where that is asked."""
+    if send and dry:
+        raise click.UsageError("--dry-run writes nothing that --sync could send")
     outcomes = []
-    for contract, map_path, files in entries:
-        file_map = read_map(map_path, contract)
+    for file_map, files in entries:
         for path in files:
             task = Import(
                 tenant=tenant,
                 site=site,
-                contract=contract,
+                contract=file_map.contract,
                 file_map=file_map,
                 now=datetime.now(UTC),
                 again=again,
@@ -132,7 +138,10 @@ def _import_all(
             else:
                 for line in warnings(outcome):
                     click.echo(f"warning: {line}", err=True)
-    return outcomes
+    if quiet:
+        _print([o.record() for o in outcomes])
+    if send:
+        _send(outbox.name, as_json=quiet)
 
 
 @cli.command("sync")
@@ -142,10 +151,16 @@ def _import_all(
     type=click.Path(path_type=Path),
     help="File with URETIMIQ_S3_ENDPOINT, _ACCESS_KEY and _SECRET_KEY. Default: HOME/keys/TENANT.SITE.env or TENANT.env.",
 )
-@click.option("--keep-days", default=7, show_default=True, help="How long sent files are kept in the folder `sent`.")
+@click.option(
+    "--keep-days", default=KEEP_DAYS, show_default=True, help="How long sent files are kept in the folder `sent`."
+)
 @_JSON
 def sync_command(gateway: str | None, env_file: Path | None, keep_days: int, as_json: bool) -> None:
     """Upload the outbox to the landing bucket. What was sent is not sent again; what fails waits for the next run."""
+    _send(gateway, env_file, keep_days, as_json)
+
+
+def _send(gateway: str | None, env_file: Path | None = None, keep_days: int = KEEP_DAYS, as_json: bool = False) -> None:
     from edge_sync.keys import bucket_for  # boto3 takes a second that no other command should pay
 
     settings = settings_module.load()

@@ -15,7 +15,8 @@ from edge_sync.filemap import Notation
 from edge_sync.texts import by_value
 from expectations.contract import UTC_TIME
 
-_ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}.*)?")
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}.*)?|\d{4}-?W\d{2}")
+_DAYS_OF_WEEK = ("%u", "%w", "%a", "%A")
 _TRUE = ("true", "1", "evet", "yes")
 _FALSE = ("false", "0", "hayır", "hayir", "no")
 _LOWER = str.maketrans({"I": "ı", "İ": "i"})  # HAYIR is hayır in Turkish, not hayir
@@ -126,7 +127,7 @@ def read_moment(value: str, notation: Notation) -> datetime | None:
     """A time with its zone, or without one where `value` is a date alone; None if no format of the map fits."""
     for form in notation.date_formats:
         try:
-            found = datetime.strptime(value, form)  # noqa: DTZ007 - the zone follows
+            found = read_by(value, form)
         except ValueError:
             continue
         return _placed(found, any(part in form for part in ("%H", "%I", "%c", "%X")), notation)
@@ -136,6 +137,16 @@ def read_moment(value: str, notation: Notation) -> datetime | None:
         return _placed(datetime.fromisoformat(value), len(value) > len("2024-01-31"), notation)
     except ValueError:
         return None
+
+
+def read_by(value: str, form: str) -> datetime:
+    """`value` read by a format of strptime; one that names an ISO week (%V) and no day of it means its Monday.
+
+    Raises ValueError where it does not fit.
+    """
+    if "%V" in form and not any(part in form for part in _DAYS_OF_WEEK):
+        value, form = f"{value} 1", f"{form} %u"
+    return datetime.strptime(value, form)  # noqa: DTZ007 - the zone follows
 
 
 def _placed(found: datetime, has_time: bool, notation: Notation) -> datetime:

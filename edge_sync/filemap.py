@@ -7,6 +7,8 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from expectations.contract import Contract
+
 # Names of the columns that the wide form makes, unless the map names them otherwise.
 HEADER, VALUE = "header", "value"
 
@@ -60,11 +62,13 @@ class Wide:
 
     headers: str | None  # regular expression of the whole header; a group in it is what `header` gets
     columns: tuple[str, ...]  # or the headers, one by one
+    all_but: tuple[str, ...] = ()  # or all headers but these
     header: str = HEADER
     value: str = VALUE
     keep_empty: bool = False  # whether an empty cell is a row
     start: date | None = None  # where headers are no dates: date of the first such column, and the step to the next
     step: timedelta | None = None
+    end: date | None = None  # or date of each row's last filled cell: of series that end together
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +115,7 @@ class FileMap:
     """A whole map. `known_time` None means the moment of the import."""
 
     path: Path
+    contract: Contract  # whose rows it makes
     meaning: str  # what the file says, whatever its comments and order; two maps of one meaning make the same import
     source: Source
     notation: Notation
@@ -119,7 +124,7 @@ class FileMap:
     splits: tuple[Split, ...] = ()
     joins: tuple[Join, ...] = ()
     conditions: tuple[Condition, ...] = ()
-    once_per: tuple[str, ...] = ()  # of the rows that agree in these columns only the first counts
+    once_per: tuple[str, ...] | None = None  # of the rows that agree in these columns only the first counts
     known_time: KnownTime | None = None
     keep_extra: bool = False
     add_up: tuple[str, ...] = ()  # columns of the contract whose rows of one key are added up

@@ -171,7 +171,7 @@ def _wanted(file_map: FileMap) -> frozenset[str] | None:
     named = {c.source for c in file_map.columns.values()}
     named |= {c.factor.by for c in file_map.columns.values() if c.factor}
     named |= {s.column for s in file_map.splits} | {c.column for c in file_map.conditions}
-    named |= {name for join in file_map.joins for name in join.match} | set(file_map.once_per)
+    named |= {name for join in file_map.joins for name in join.match} | set(file_map.once_per or ())
     named |= {file_map.known_time.column} if file_map.known_time else set()
     return frozenset(name for name in named if name)
 

@@ -28,31 +28,62 @@ from edge_sync.mapvalues import (
     time_zone,
 )
 from edge_sync.render import render
-from expectations.contract import Contract
+from expectations.contract import Catalogue, Contract
 
 FORMATS = ("csv", "excel", "parquet")
 
 
+def read_maps(path: Path, contract: Contract | None, catalogue: Catalogue) -> list[FileMap]:
+    """The map in `path` for `contract`; where none is given, that of each of its `imports`, which name theirs.
+
+    What stands beside `imports` counts for each of them that does not say otherwise. Raises MapError.
+    """
+    record: Any = load_yaml(path)
+    if not isinstance(record, dict) or "imports" not in record:
+        if contract is None:
+            raise MapError(f"{path}: names no `imports`: say by --contract which table its rows are for")
+        return [read_map(path, contract)]
+    shared = {key: value for key, value in record.items() if key != "imports"}
+    parts = record["imports"]
+    if not isinstance(parts, list) or not parts:
+        raise MapError(f"{path}: imports: {parts!r} is no list of maps, each with its `contract`")
+    names = [c.name for c in catalogue.landed]
+    maps = []
+    for number, part in enumerate(parts, 1):
+        where = f"{path}: imports[{number}]"
+        name = Fields(part, where).read("contract", one_of(*names), REQUIRED)
+        if contract is None or contract.name == name:
+            own = {key: value for key, value in part.items() if key != "contract"}
+            maps.append(_file_map(path, where, {**shared, **own}, catalogue[name]))
+    if not maps:
+        raise MapError(f"{path}: imports: none of them is for {contract.name if contract else ''}")
+    return maps
+
+
 def read_map(path: Path, contract: Contract) -> FileMap:
     """The map in `path` for `contract`. Raises MapError, one line with file, key, value and remedy."""
-    record: Any = load_yaml(path)
-    fields = Fields(record, str(path))
+    return _file_map(path, str(path), load_yaml(path), contract)
+
+
+def _file_map(path: Path, where: str, record: Any, contract: Contract) -> FileMap:
+    fields = Fields(record, where)
     fields.raw("about")  # a text for people
     source = read_source(fields)
     notation = _notation(fields)
     known_time = fields.raw("known_time")
     made = FileMap(
         path=path,
+        contract=contract,
         meaning=repr(_ordered({key: value for key, value in record.items() if key != "about"})),
         source=source,
         notation=notation,
-        columns=read_columns(fields.raw("columns", REQUIRED), f"{path}: columns", contract, notation),
-        wide=_wide(fields.raw("wide"), f"{path}: wide"),
+        columns=read_columns(fields.raw("columns", REQUIRED), f"{where}: columns", contract, notation),
+        wide=_wide(fields.raw("wide"), f"{where}: wide"),
         splits=tuple(_split(r, w) for r, w in _list(fields, "split")),
         joins=tuple(_join(r, w, path.parent) for r, w in _list(fields, "joins")),
-        once_per=fields.read("once_per", texts, ()),
-        conditions=_conditions(fields.raw("filter"), f"{path}: filter", notation),
-        known_time=None if known_time is None else _known_time(known_time, f"{path}: known_time", notation, contract),
+        once_per=fields.read("once_per", texts),
+        conditions=_conditions(fields.raw("filter"), f"{where}: filter", notation),
+        known_time=None if known_time is None else _known_time(known_time, f"{where}: known_time", notation, contract),
         keep_extra=fields.read("keep_extra", flag, False),
         add_up=fields.read("add_up", lambda v: summed(v, contract), ()),
     )
@@ -138,19 +169,26 @@ def _wide(record: object, where: str) -> Wide | None:
     wide = Wide(
         headers=fields.read("headers", pattern),
         columns=fields.read("columns", texts, ()),
+        all_but=fields.read("all_but", texts, ()),
         header=fields.read("header", text, HEADER),
         value=fields.read("value", text, VALUE),
         keep_empty=fields.read("keep_empty", flag, False),
         start=fields.read("start", day),
         step=fields.read("step", duration),
+        end=fields.read("end", day),
     )
     fields.done()
-    if (wide.headers is None) == (not wide.columns):
-        raise MapError(f"{where}: name the columns that become rows either by `headers` (a pattern) or by `columns`")
-    if (wide.start is None) != (wide.step is None):
+    if sum(bool(given) for given in (wide.headers, wide.columns, wide.all_but)) != 1:
         raise MapError(
-            f"{where}: `start` and `step` belong together: the date of the first column and the step to the next"
+            f"{where}: name the columns that become rows by one of `headers` (a pattern), `columns` or `all_but`"
         )
+    if (wide.start is None and wide.end is None) != (wide.step is None) or (wide.start and wide.end):
+        raise MapError(
+            f"{where}: `step`, from one column to the next, belongs to `start`, the date of the first,"
+            " or to `end`, the date of each row's last filled cell"
+        )
+    if wide.end and wide.keep_empty:
+        raise MapError(f"{where}: `end` counts back from the last filled cell: leave `keep_empty` out")
     return wide
 
 

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from edge_sync.convert import read_by
 from edge_sync.fields import one_of, suggest, text, texts
 from expectations.contract import Contract
 
@@ -57,7 +58,7 @@ def date_format(value: str) -> str:
     if "%" not in value:
         raise ValueError(f"holds {value!r}, which is no strptime format such as %d.%m.%Y")
     try:
-        datetime.strptime(datetime(2001, 2, 3, 4, 5, 6).strftime(value), value)  # noqa: DTZ001, DTZ007 - the format alone
+        read_by(datetime(2001, 2, 3, 4, 5, 6).strftime(value), value)  # noqa: DTZ001 - the format alone
     except (ValueError, re.error):
         raise ValueError(f"holds {value!r}, which is no strptime format such as %d.%m.%Y") from None
     return value

@@ -40,7 +40,9 @@ def reshape(table: pa.Table, file_map: FileMap, lookups: tuple[Lookup, ...], see
     for lookup in lookups:
         shaped = _join(shaped, lookup, file_map)
     shaped = _filter(shaped, file_map)
-    return _once(shaped, file_map, seen) if file_map.once_per else shaped
+    if file_map.once_per is None:
+        return shaped
+    return _once(shaped, file_map, file_map.once_per, seen)
 
 
 def need(table: pa.Table, column: str, file_map: FileMap) -> None:
@@ -54,6 +56,8 @@ def wide_columns(names: list[str], wide: Wide) -> dict[str, str]:
     """Header as it stands -> what column `header` gets for it."""
     if wide.columns:
         return {name: name for name in wide.columns}
+    if wide.all_but:
+        return {name: name for name in names if name not in wide.all_but}
     pattern = re.compile(wide.headers or "")
     found = {name: pattern.fullmatch(name) for name in names}
     labels = {name: (m[1] if pattern.groups else name) for name, m in found.items() if m}
@@ -70,15 +74,18 @@ def _melt(shaped: Shaped, wide: Wide, file_map: FileMap) -> Shaped:
         raise ShapeError(
             f"no header fits the pattern {wide.headers!r} of `wide` in {file_map.path.name}; there are {names[:8]}"
         )
-    for name in labels:
+    for name in (*labels, *wide.all_but):
         need(table, name, file_map)
     kept = table.select([n for n in table.column_names if n not in labels])
     columns = {name: plain(table[name]) for name in labels}
     if len({c.type for c in columns.values()}) > 1:
         columns = {name: as_text(c, file_map.notation.decimal) for name, c in columns.items()}
+    headers = [pa.repeat(label, table.num_rows) for label in labels.values()]
+    if wide.end is not None:
+        headers = _counted_back(columns, wide, file_map)
     pieces = [
-        kept.append_column(wide.header, pa.repeat(label, table.num_rows)).append_column(wide.value, columns[name])
-        for name, label in labels.items()
+        kept.append_column(wide.header, header).append_column(wide.value, cells)
+        for header, cells in zip(headers, columns.values(), strict=True)
     ]
     # The parts would stay thousands of tiny chunks, and every later step would pay for each.
     melted = pa.concat_tables(pieces).combine_chunks()
@@ -88,6 +95,17 @@ def _melt(shaped: Shaped, wide: Wide, file_map: FileMap) -> Shaped:
         pc.is_valid(as_text(melted[wide.value], file_map.notation.decimal, file_map.source.empty_values))
     )
     return Shaped(filled, {}, empty=melted.num_rows - filled.num_rows)
+
+
+def _counted_back(columns: dict[str, pa.Array], wide: Wide, file_map: FileMap) -> list[pa.Array]:
+    """For each column the date of its cell in each row, the row's last filled cell being of the date `end`."""
+    if wide.end is None or wide.step is None:
+        return []
+    notation, empty = file_map.notation, file_map.source.empty_values
+    filled = [as_text(cells, notation.decimal, empty).is_valid().to_pylist() for cells in columns.values()]
+    last = [max((i for i, there in enumerate(row) if there), default=0) for row in zip(*filled, strict=True)]
+    end, step = wide.end, wide.step
+    return [pa.array([(end - (n - i) * step).isoformat() for n in last], pa.string()) for i in range(len(filled))]
 
 
 def _split(shaped: Shaped, split: Split, file_map: FileMap) -> Shaped:
@@ -135,11 +153,12 @@ def _filter(shaped: Shaped, file_map: FileMap) -> Shaped:
     return replace(shaped, table=kept, filtered=shaped.table.num_rows - kept.num_rows)
 
 
-def _once(shaped: Shaped, file_map: FileMap, seen: set[str]) -> Shaped:
+def _once(shaped: Shaped, file_map: FileMap, columns: tuple[str, ...], seen: set[str]) -> Shaped:
     """Only the first row of those that agree in the columns of `once_per`, over all pieces of the file."""
-    for name in file_map.once_per:
+    for name in columns:
         need(shaped.table, name, file_map)
-    texts = [pc.fill_null(shaped.text(name, file_map), "") for name in file_map.once_per]
+    alike = pa.repeat("", shaped.table.num_rows)
+    texts = [alike, *(pc.fill_null(shaped.text(name, file_map), "") for name in columns)]
     keep = []
     for key in pc.binary_join_element_wise(*texts, BETWEEN).to_pylist():
         keep.append(key not in seen)

@@ -331,6 +331,7 @@ ROLLING_MEANS = (7, 14, 28, 56, 182, 364)
 ROLLING_STDS = (7, 28, 56)
 LAST_YEAR_LAGS = (357, 350, 343, 336)  # the week, a year ago, of the 1st, 2nd, 3rd and 4th week ahead
 HORIZON_DAYS = 28
+MAX_HORIZON = 60  # days or weeks
 
 
 def _number(name: str, meaning: str, unit: str | None = None) -> Column:
@@ -456,7 +457,7 @@ CALENDAR_FEATURES = Contract(
 DEMAND_FORECAST = Contract(
     name="demand_forecast",
     zone=Zone.GOLD,
-    meaning="The demand forecast of every night: 28 days for each product and site, with quantiles.",
+    meaning="The demand forecast of every night: the days or weeks ahead of each product and site, with quantiles.",
     version="1.0.0",
     owner="data science",
     keys=("tenant", "night", "site", "product", "date"),
@@ -466,8 +467,9 @@ DEMAND_FORECAST = Contract(
         Column("night", pa.date32(), "Last day whose data was used: the forecast begins the day after"),
         SITE,
         PRODUCT,
-        Column("date", pa.date32(), "Day that is forecast"),
-        Column("horizon", pa.int32(), "Days from the night to that day", unit="d"),
+        Column("date", pa.date32(), "Day that is forecast, or the Monday that begins the week"),
+        Column("period", pa.string(), "What is forecast: day or week"),
+        Column("horizon", pa.int32(), "Periods ahead: days from the night, or weeks from the last whole one"),
         Column("units_q10", pa.float64(), "Quantile 0.1 of the units", unit="piece"),
         Column("units_q50", pa.float64(), "Quantile 0.5 of the units", unit="piece"),
         Column("units_q90", pa.float64(), "Quantile 0.9 of the units", unit="piece"),
@@ -488,9 +490,10 @@ DEMAND_FORECAST = Contract(
             name="horizon_in_range",
             column="horizon",
             low=1,
-            high=HORIZON_DAYS,
-            reason="A night forecasts the next 28 days.",
+            high=MAX_HORIZON,
+            reason="A night forecasts the next 28 days or 13 weeks, or as far as its tenant's settings say.",
         ),
+        OneOf(name="period_known", column="period", values=("day", "week"), reason="Models count in days or weeks."),
         Between(name="units_q10_not_negative", column="units_q10", low=0, reason="Demand is not negative."),
         Between(name="units_q90_finite", column="units_q90", low=0, reason="Demand is a finite number."),
         AtMost(name="q10_at_most_q50", lower="units_q10", upper="units_q50", reason="Quantiles do not cross."),

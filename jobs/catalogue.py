@@ -74,7 +74,10 @@ FOLLOW_DEMAND = Job(
     after=("silver", "features"),
 )
 FORECAST_DEMAND = Job(
-    "forecast-demand", "Forecast 28 days for every series.", _forecast_demand, after=("silver", "features")
+    "forecast-demand",
+    "Forecast the days or weeks ahead of every series.",
+    _forecast_demand,
+    after=("silver", "features"),
 )
 EXPLAIN_DEMAND = Job(
     "explain-demand",

@@ -87,6 +87,10 @@ def _report(ctx: Context, failures: dict[str, str], as_json: bool) -> None:
         click.echo(
             f"{tenant}: {outcome.status}, {outcome.rows} rows" + (f": {outcome.reason}" if outcome.reason else "")
         )
+    _tell_failures(failures)
+
+
+def _tell_failures(failures: dict[str, str]) -> None:
     for tenant, why in sorted(failures.items()):
         click.echo(f"tenant {tenant} failed: {why}", err=True)
 
@@ -111,6 +115,26 @@ def nightly(tenants: tuple[str, ...], date: date | None, defer_failures: bool, a
     """Ingest, silver, features and forecast in one Spark session."""
     jobs = [*([INGEST] if ingest else []), *NIGHT]
     _carry_out(_context(tenants, date), jobs, as_json, defer_failures)
+
+
+@run_group.command("monthly")
+@job_options
+def monthly(tenants: tuple[str, ...], date: date | None, defer_failures: bool, as_json: bool) -> None:
+    """Ingest, silver, features, training and forecast in one Spark session; ends with the judged result.
+
+    Without --date the night is yesterday; for a tenant whose data is a history (older than 14 days), its last day.
+    """
+    from jobs.monthly import run_monthly
+
+    ctx = _context(tenants, date)
+    judged, failures = run_monthly(ctx)
+    if as_json:
+        click.echo(json.dumps({"run_id": ctx.run_id, "judged": [j.to_dict() for j in judged], "failed": failures}))
+    else:
+        click.echo("\n".join(line for one in judged for line in one.lines(ctx.settings)))
+        _tell_failures(failures)
+    if failures and not defer_failures:
+        sys.exit(TENANTS_FAILED)
 
 
 @run_group.command("verdict")

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from expectations.contract import Contract, Zone
-from expectations.tables import CALENDAR_FEATURES, DEMAND_FEATURES, HORIZON_DAYS, SALES
+from expectations.tables import CALENDAR_FEATURES, DEMAND_FEATURES, SALES
 from jobs.errors import TenantError
 from jobs.lake import Lake, in_set
 from models.demand.arrays import day
 from models.demand.calendar import Calendar
-from models.demand.folds import OFFSETS, Data
+from models.demand.folds import Data
 from models.demand.origins import COLUMNS, HIERARCHY, Origins
 from models.demand.panel import Panel
 from models.demand.parameters import Parameters
@@ -34,6 +34,15 @@ READ: tuple[tuple[Contract, Zone], ...] = (
 FEATURE_COLUMNS = list(dict.fromkeys((*COLUMNS, *HIERARCHY)))
 CALENDAR_COLUMNS = [c.name for c in CALENDAR_FEATURES.columns if c.name not in ("tenant", "superseded_at")]
 BUCKETS = 1_000_000  # of the hash by which feature rows are sampled
+
+
+@dataclass(frozen=True)
+class NightData:
+    """What a tenant's forecast is made from: an origin a series, and the calendar. `horizon`: where no champion says it."""
+
+    origins: Origins
+    calendar: Calendar
+    horizon: int
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,8 @@ def training_frames(pinned: Pinned, tenant: str, night: date, given: Parameters)
     series = _sales(pinned, tenant, night, cut_offs, given)
     if series.empty:
         raise TenantError(f"no sales were known at the cut-off of {night}")
-    calendar = _calendar(pinned, tenant, night, cut_offs["cut_off"].max(), given)
+    ahead = night + timedelta(days=max(given.horizon, given.paths.path_days))
+    calendar = calendar_rows(pinned, tenant, ahead, cut_offs["cut_off"].max().to_pydatetime())
     return Frames(
         features=_sorted(features, ["date", "site", "product"]),
         calendar=_sorted(calendar, ["site", "date", "available_at"]),
@@ -122,7 +132,7 @@ def _features(pinned: Pinned, tenant: str, night: date, given: Parameters) -> pd
 
 def _judged_days(night: date, given: Parameters) -> list[date]:
     ends = [night - timedelta(days=given.fold_days * k) for k in range(1, given.folds + 1)]
-    return sorted({end + timedelta(days=offset) for end in ends for offset in OFFSETS})
+    return sorted({end + timedelta(days=offset) for end in ends for offset in given.counts.offsets})
 
 
 def _bound(limit: int, there: int) -> int:
@@ -147,13 +157,13 @@ def _sales(pinned: Pinned, tenant: str, night: date, cut_offs: pd.DataFrame, giv
     )
 
 
-def _calendar(pinned: Pinned, tenant: str, night: date, cut_off: pd.Timestamp, given: Parameters) -> pd.DataFrame:
+def calendar_rows(pinned: Pinned, tenant: str, last: date, cut_off: datetime) -> pd.DataFrame:
+    """CALENDAR_FEATURES up to the day `last`, all versions that were known at `cut_off`."""
     from pyspark.sql import functions as F
 
-    last = night + timedelta(days=max(HORIZON_DAYS, given.paths.path_days))
     rows = pinned.read(CALENDAR_FEATURES, Zone.FEATURES).where(in_set("tenant", [tenant]))
     # what became known later must not even lend its name
-    known = rows.where((F.col("date") <= last) & (F.col("available_at") <= F.lit(cut_off.to_pydatetime())))
+    known = rows.where((F.col("date") <= last) & (F.col("available_at") <= F.lit(cut_off)))
     return to_pandas(known.select(*CALENDAR_COLUMNS))
 
 

@@ -3,15 +3,18 @@
 members: [seasonal_naive, lightgbm]      # for all tenants
 tenants:
   acme: {max_rows: 100000}               # for one
+  mill: {period: week, horizon: 26}      # one that counts in weeks, 13 ahead where nothing is said
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from expectations.settings import Settings
-from expectations.tables import HORIZON_DAYS
+from jobs.context import Context
 from jobs.errors import JobError
 from models.demand.parameters import ParameterError, Parameters, parameters
 
@@ -23,22 +26,32 @@ def demand_parameters(settings: Settings, tenant: str) -> Parameters:
     path = settings.home / FILE
     if not path.exists():
         return Parameters()
-    given = _read(path)
-    of_tenants = given.pop("tenants", None) or {}
+    given = _read(path, path.read_text())
+    of_tenants = given.get("tenants") or {}
     try:
-        found = parameters(given | dict(of_tenants.get(tenant) or {}))
+        of_all = {name: value for name, value in given.items() if name != "tenants"}
+        return parameters(of_all | dict(of_tenants.get(tenant) or {}))
     except (ParameterError, TypeError, AttributeError) as error:
         raise JobError(f"{path}: {error}") from error
-    if found.horizon != HORIZON_DAYS:  # models take any, the table of forecasts does not
-        raise JobError(f"{path}: horizon={found.horizon}: a night forecasts {HORIZON_DAYS} days; leave it out")
+
+
+def settled(ctx: Context, tenants: Iterable[str]) -> dict[str, Parameters]:
+    """The parameters of each tenant; one whose parameters cannot be has failed, and is left out."""
+    found = {}
+    for tenant in tenants:
+        try:
+            found[tenant] = demand_parameters(ctx.settings, tenant)
+        except JobError as error:
+            ctx.fail(tenant, str(error))
     return found
 
 
-def _read(path: Path) -> dict[str, Any]:
+@lru_cache(maxsize=4)  # asked for every tenant of a night, and YAML is slow to read
+def _read(path: Path, text: str) -> dict[str, Any]:
     import yaml
 
     try:
-        given = yaml.safe_load(path.read_text()) or {}
+        given = yaml.safe_load(text) or {}
     except yaml.YAMLError as error:
         raise JobError(f"{path}: it is no YAML: {' '.join(str(error).split())}") from error
     if not isinstance(given, dict):

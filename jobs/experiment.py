@@ -28,6 +28,7 @@ from models.demand import evaluation, stored
 from models.demand.folds import TooLittleHistory
 from models.demand.manifest import TrainingManifest
 from models.demand.parameters import ParameterError, Parameters, parameters
+from models.demand.periods import DAY
 from models.demand.training import train
 from models.registry import ModelRef
 
@@ -72,6 +73,8 @@ def features() -> None:
     if _check(settings, pins.tenant, pins.versions) != pins.ids:
         raise JobError(f"{settings.lake_uri} is not the lake of {SNAPSHOT}: set URETIMIQ_HOME to its home, or {TAKE}")
     ctx = _context(settings, pins)
+    if given.counts != DAY:
+        raise JobError(f"{PARAMS}: demand: period: {given.period}: an experiment counts in days, so far")
     frames = training_frames(Pinned(ctx.lake, pins.versions), pins.tenant, ctx.night, given)
     FEATURES.mkdir(parents=True, exist_ok=True)
     for name, frame in vars(frames).items():

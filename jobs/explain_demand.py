@@ -13,9 +13,10 @@ import pandas as pd
 
 from expectations.contract import Contract, Zone
 from expectations.tables import CALENDAR_FEATURES, DEMAND_EXPLANATIONS, DEMAND_FEATURES, DEMAND_FORECAST, HORIZON_DAYS
-from jobs.context import Context
+from jobs.context import Context, Outcome
 from jobs.delta_reader import read_rows
 from jobs.demand_data import CALENDAR_COLUMNS, by_tenant, to_pandas
+from jobs.demand_settings import settled
 from jobs.errors import TenantError
 from jobs.forecast_demand import features_of_night
 from jobs.lake import in_set
@@ -26,6 +27,7 @@ from models.demand import cases
 from models.demand.arrays import day, to_date
 from models.demand.explain import BEFORE, FORECAST, explain
 from models.demand.model import DemandModel
+from models.demand.periods import DAY
 from models.registry import Registry
 
 READ = ((DEMAND_FEATURES, Zone.FEATURES), (CALENDAR_FEATURES, Zone.FEATURES), (DEMAND_FORECAST, Zone.GOLD))
@@ -40,12 +42,16 @@ def run(ctx: Context) -> None:
 
 
 def _explained(ctx: Context, registry: Registry) -> dict[str, pd.DataFrame]:
-    """Rows of each tenant whose forecast can be explained; the others have failed."""
+    """Rows of each tenant whose forecast can be explained; the others have failed, or are told why they are left out."""
+    given = settled(ctx, ctx.tenants)
+    daily = [t for t, its in given.items() if its.counts == DAY and its.horizon == HORIZON_DAYS]
+    for tenant in set(given) - set(daily):
+        ctx.outcomes[tenant] = Outcome("ok", 0, f"explained are forecasts of {HORIZON_DAYS} days alone")
     forecasts = by_tenant(_forecasts(ctx))
-    features = by_tenant(features_of_night(ctx))
+    features = by_tenant(features_of_night(ctx, daily))
     calendar, past, before = by_tenant(_calendar(ctx)), by_tenant(_past(ctx)), by_tenant(_before(ctx))
     made = {}
-    for tenant in ctx.tenants:
+    for tenant in daily:
         with own_failure(ctx, tenant, "explain-demand"):
             if tenant not in forecasts or tenant not in features:
                 again = f"`uretimiq run forecast-demand --tenant {tenant} --date {ctx.night}`"

@@ -18,7 +18,11 @@ from features.demand import demand_features
 from jobs import doors
 from jobs.context import Context
 from jobs.delta_reader import read_partitions
+from jobs.demand_settings import settled
+from jobs.demand_weeks import first_calendar_day
 from jobs.lake import in_set
+from models.demand.parameters import Parameters
+from models.demand.periods import DAY
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -39,13 +43,14 @@ def run(ctx: Context) -> None:
     """Write the missing rows of both feature tables; a tenant whose door blocks keeps what it has."""
     ctx.table_versions = ctx.lake.versions((c, Zone.SILVER) for c in READ)
     _warn_of_unknown_sites(ctx)
-    rows = dict.fromkeys(ctx.tenants, 0)
+    given = settled(ctx, ctx.tenants)
+    rows = dict.fromkeys(given, 0)
     # Both kinds apart: a night needs a year of history and no corrections of the past, a backfill all of it.
-    for ranges in _split(_missing(ctx)):
+    for ranges in _split(_missing(ctx, given)):
         for tenant, count in _demand(ctx, ranges).items():
             rows[tenant] += count
     if ctx.active:
-        _calendar(ctx)
+        _calendar(ctx, given)
     for tenant, count in rows.items():
         ctx.done(tenant, count)
 
@@ -70,8 +75,11 @@ def shuffles_for(spark: SparkSession, stored: int) -> Iterator[None]:
             spark.conf.unset(key) if earlier is None else spark.conf.set(key, earlier)
 
 
-def _missing(ctx: Context) -> Ranges:
-    """The days to make for each tenant: from the last row there is, or two years back, to the night."""
+def _missing(ctx: Context, given: Mapping[str, Parameters]) -> Ranges:
+    """The days to make for each tenant: from the last row there is, or two years back, to the night.
+
+    Not of a tenant that counts in weeks: the features of weeks are made of silver, when they are asked for.
+    """
     newest = {
         r[0]: r[1]
         for r in ctx.lake.read(DEMAND_FEATURES)
@@ -82,7 +90,8 @@ def _missing(ctx: Context) -> Ranges:
         .collect()
     }
     backfill = ctx.night - timedelta(days=BACKFILL_DAYS)
-    return {t: (newest[t] + timedelta(days=1) if t in newest else backfill, ctx.night) for t in ctx.tenants}
+    daily = [t for t, its in given.items() if its.counts == DAY]
+    return {t: (newest[t] + timedelta(days=1) if t in newest else backfill, ctx.night) for t in daily}
 
 
 def _split(ranges: Ranges) -> list[Ranges]:
@@ -103,26 +112,34 @@ def _demand(ctx: Context, ranges: Ranges) -> dict[str, int]:
         return _publish(ctx, frame, DEMAND_FEATURES, ranges, _rows_of(ranges))
 
 
-def _rows_of(ranges: Mapping[str, tuple[date, date]]) -> str:
+def _rows_of(ranges: Mapping[str, tuple[date, date]], *, by_year: bool = True) -> str:
     """SQL condition of the rows to put in place; tenants with the same days share a term."""
     by_days: dict[tuple[date, date], list[str]] = {}
     for tenant, days in ranges.items():
         by_days.setdefault(days, []).append(tenant)
     return " OR ".join(
-        f"({in_set('tenant', sorted(tenants))} AND year >= {first.year} AND year <= {last.year}"
-        f" AND date >= DATE'{first}' AND date <= DATE'{last}')"
+        f"({in_set('tenant', sorted(tenants))}"
+        + (f" AND year >= {first.year} AND year <= {last.year}" if by_year else "")
+        + f" AND date >= DATE'{first}' AND date <= DATE'{last}')"
         for (first, last), tenants in by_days.items()
     )
 
 
-def _calendar(ctx: Context) -> None:
+def _calendar(ctx: Context, given: Mapping[str, Parameters]) -> None:
     tenants = in_set("tenant", ctx.active)
     sales, sites, events = (ctx.lake.read(c).where(tenants) for c in (SALES, SITES, CALENDAR_EVENTS))
-    first, last = ctx.night - timedelta(days=BACKFILL_DAYS), ctx.night + timedelta(days=AHEAD_DAYS)
+    ranges = {tenant: _calendar_days(ctx.night, given[tenant]) for tenant in ctx.active}
+    first, last = min(days[0] for days in ranges.values()), ctx.night + timedelta(days=AHEAD_DAYS)
     ctx.progress(f"calendar features from {first} to {last}: {len(ctx.active)} tenants")
-    ranges = dict.fromkeys(ctx.active, (first, last))
     frame = calendar_features(sites, events, sales, ranges)
-    _publish(ctx, frame, CALENDAR_FEATURES, ranges, f"date >= DATE'{first}' AND date <= DATE'{last}'")
+    _publish(ctx, frame, CALENDAR_FEATURES, ranges, _rows_of(ranges, by_year=False))
+
+
+def _calendar_days(night: date, given: Parameters) -> tuple[date, date]:
+    """As far back as models look: of weeks for years."""
+    back = night - timedelta(days=BACKFILL_DAYS)
+    first = back if given.counts == DAY else min(back, first_calendar_day(night, given))
+    return first, night + timedelta(days=AHEAD_DAYS)
 
 
 def _warn_of_unknown_sites(ctx: Context) -> None:

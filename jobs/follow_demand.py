@@ -22,6 +22,7 @@ from expectations.tables import DEMAND_FEATURES, DEMAND_FORECAST, DEMAND_SCORES,
 from jobs import demand_drift, promotions
 from jobs.context import Context, Outcome
 from jobs.demand_data import FEATURE_COLUMNS, by_tenant, to_pandas
+from jobs.demand_settings import settled
 from jobs.lake import in_set, loose_schema
 from jobs.own_failure import own_failure
 from jobs.rollback import roll_back
@@ -29,6 +30,7 @@ from jobs.train_demand import registry_of
 from models.demand.arrays import Floats, day
 from models.demand.fallback import CHAMPION
 from models.demand.origins import Origins
+from models.demand.periods import DAY
 from models.demand.promotion import KEPT, behind_floor, trial
 from models.demand.scores import QUANTILE_COLUMNS, Said, actual, score
 from models.registry import ModelRef, Registry
@@ -51,9 +53,13 @@ class Due(NamedTuple):
 
 
 def run(ctx: Context) -> None:
-    """Score what is due, then watch and settle each tenant by itself."""
+    """Score what is due, then watch and settle each tenant by itself. Of tenants that count in days alone."""
     ctx.table_versions = ctx.lake.versions(READ)
     registry = registry_of(ctx)
+    for tenant, given in settled(ctx, ctx.tenants).items():
+        if given.counts != DAY:
+            ctx.outcomes[tenant] = Outcome("ok", 0, "followed are forecasts of days alone")
+    ctx.tenants = tuple(t for t in ctx.tenants if t not in ctx.outcomes)
     sales = by_tenant(_sales(ctx))
     rows = _score_all(ctx, sales)
     losses = by_tenant(_losses(ctx))

@@ -1,12 +1,14 @@
-"""Forecast the 28 days after the night for every series of every tenant, and their sums, and publish them in gold.
+"""Forecast the days (or weeks) after the night for every series of every tenant, and their sums, and publish them in gold.
 
-All tenants' features are read at once, each tenant's champion speaks by itself, and what passes the door is written
-in one commit. A tenant that fails or is blocked keeps its last good forecast.
+The features of all tenants that count in days are read at once, each tenant's champion speaks by itself, and what passes
+the door is written in one commit. A tenant that fails or is blocked keeps its last good forecast.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -20,19 +22,25 @@ from expectations.tables import (
     DEMAND_FORECAST,
     DEMAND_FORECAST_SUMS,
     DEMAND_SHADOW,
-    HORIZON_DAYS,
+    MAX_HORIZON,
 )
 from jobs.context import Context
-from jobs.demand_data import CALENDAR_COLUMNS, FEATURE_COLUMNS, by_tenant, to_pandas
+from jobs.demand_data import CALENDAR_COLUMNS, FEATURE_COLUMNS, NightData, Pinned, by_tenant, to_pandas
+from jobs.demand_settings import settled
+from jobs.demand_weeks import READ as READ_WEEKS
+from jobs.demand_weeks import night_weeks
 from jobs.errors import TenantError
 from jobs.lake import in_set
 from jobs.own_failure import own_failure
 from jobs.publish import publish
 from jobs.train_demand import registry_of
+from models.demand.calendar import Calendar, empty_calendar
 from models.demand.fallback import CHAMPION, NO_CHAMPION
-from models.demand.forecast import forecast
+from models.demand.forecast import forecast_of
 from models.demand.model import DemandModel
-from models.demand.parameters import HISTORY
+from models.demand.origins import Origins
+from models.demand.parameters import HISTORY, Parameters
+from models.demand.periods import DAY
 from models.demand.sums_forecast import sums
 from models.registry import ModelRef, Registry
 
@@ -52,7 +60,7 @@ class Made:
 
 def run(ctx: Context) -> None:
     """Forecast, check, publish. The same night again replaces its rows."""
-    ctx.table_versions = ctx.lake.versions(READ)
+    ctx.table_versions = ctx.lake.versions(dict.fromkeys((*READ, *READ_WEEKS)))
     made, shadow = _forecasts(ctx, registry_of(ctx))
     rows, sums_of = {t: m.rows for t, m in made.items()}, {t: m.sums for t, m in made.items()}
     passed = publish(ctx, {DEMAND_FORECAST: rows, DEMAND_FORECAST_SUMS: sums_of})
@@ -64,62 +72,82 @@ def run(ctx: Context) -> None:
 
 def _forecasts(ctx: Context, registry: Registry) -> tuple[dict[str, Made], Frames]:
     """What is made for each tenant that can be forecast (the others have failed), and its challenger's rows."""
-    features = by_tenant(features_of_night(ctx))
-    calendar = _calendar(ctx)
-    days = by_tenant(calendar)
-    series = sum(len(f) for f in features.values())
-    ctx.progress(f"forecast-demand: {series} series of {len(features)} tenants")
+    given = settled(ctx, ctx.tenants)
+    of_night = _Nights.read(ctx, given)
+    ctx.progress(f"forecast-demand: {len(given)} tenants")
     made: dict[str, Made] = {}
     shadow: Frames = {}
-    for tenant in ctx.tenants:
+    for tenant in given:
         with own_failure(ctx, tenant, "forecast-demand"):
-            if tenant not in features:
-                again = f"`uretimiq run features --tenant {tenant} --date {ctx.night}`"
-                raise TenantError(f"no demand features of {ctx.night}: run {again}")
-            known = features[tenant], days.get(tenant, calendar.iloc[:0])
-            made[tenant] = _forecast_tenant(ctx, tenant, *known, registry)
-            rival = _challenger_of(ctx, tenant, *known, registry)
+            known = of_night.of(tenant)
+            made[tenant] = _forecast_tenant(ctx, tenant, known, registry)
+            rival = _challenger_of(ctx, tenant, known, registry)
             if rival is not None:
                 shadow[tenant] = rival
             registry.loaded.clear()  # 300 champions at once would take gigabytes
             if len(made) % TOLD_EVERY == 0:
-                ctx.progress(f"forecast-demand: {len(made)} of {len(features)} tenants")
+                ctx.progress(f"forecast-demand: {len(made)} of {len(given)} tenants")
     return made, shadow
 
 
-def features_of_night(ctx: Context) -> pd.DataFrame:
-    """Feature rows of the night, of all tenants."""
-    rows = ctx.lake.read(DEMAND_FEATURES).where(in_set("tenant", ctx.tenants))
+@dataclass(frozen=True)
+class _Nights:
+    """What each tenant's forecast is made from: read at once of those that count in days, when it is asked of others."""
+
+    ctx: Context
+    given: Mapping[str, Parameters]
+    features: Mapping[str, pd.DataFrame]
+    calendar: Mapping[str, pd.DataFrame]
+
+    @classmethod
+    def read(cls, ctx: Context, given: Mapping[str, Parameters]) -> _Nights:
+        daily = [tenant for tenant, its in given.items() if its.counts == DAY]
+        return cls(ctx, given, by_tenant(features_of_night(ctx, daily)), by_tenant(_calendar(ctx, daily)))
+
+    def of(self, tenant: str) -> NightData:
+        """Raises TenantError where there is nothing of the night."""
+        night, given = self.ctx.night, self.given[tenant]
+        if given.counts != DAY:
+            pinned = Pinned(self.ctx.lake, json.loads(self.ctx.table_versions))
+            return night_weeks(pinned, tenant, night, given)
+        if tenant not in self.features:
+            again = f"`uretimiq run features --tenant {tenant} --date {night}`"
+            raise TenantError(f"no demand features of {night}: run {again}")
+        calendar = self.calendar.get(tenant)
+        days = Calendar.from_features(empty_calendar() if calendar is None else calendar)
+        return NightData(Origins.from_features(self.features[tenant]), days, given.horizon)
+
+
+def features_of_night(ctx: Context, tenants: Sequence[str]) -> pd.DataFrame:
+    """Feature rows of the night."""
+    rows = ctx.lake.read(DEMAND_FEATURES).where(in_set("tenant", tenants))
     rows = rows.where(f"year = {ctx.night.year} AND date = DATE'{ctx.night}'")
     return to_pandas(rows.select("tenant", *FEATURE_COLUMNS))
 
 
-def _calendar(ctx: Context) -> pd.DataFrame:
-    first, last = ctx.night - timedelta(days=BACK_DAYS), ctx.night + timedelta(days=HORIZON_DAYS)
-    rows = ctx.lake.read(CALENDAR_FEATURES).where(in_set("tenant", ctx.tenants))
+def _calendar(ctx: Context, tenants: Sequence[str]) -> pd.DataFrame:
+    first, last = ctx.night - timedelta(days=BACK_DAYS), ctx.night + timedelta(days=MAX_HORIZON)
+    rows = ctx.lake.read(CALENDAR_FEATURES).where(in_set("tenant", tenants))
     rows = rows.where(f"date >= DATE'{first}' AND date <= DATE'{last}'")
     return to_pandas(rows.select("tenant", *CALENDAR_COLUMNS))
 
 
-def _forecast_tenant(
-    ctx: Context, tenant: str, features: pd.DataFrame, calendar: pd.DataFrame, registry: Registry
-) -> Made:
+def _forecast_tenant(ctx: Context, tenant: str, known: NightData, registry: Registry) -> Made:
     ref = registry.champion(tenant)
     floor = None if ref else registry.floor(tenant)
     champion, without_skill = (registry.load(r) if r else None for r in (ref, floor))
-    rows = forecast(features, calendar, champion, without_skill)
-    return Made(_published(ctx, tenant, rows, ref or floor), _sums(ctx, tenant, rows, features, champion, ref))
+    rows = forecast_of(known.origins, known.calendar, champion, known.horizon, without_skill)
+    return Made(_published(ctx, tenant, rows, ref or floor), _sums(ctx, tenant, rows, known.origins, champion, ref))
 
 
-def _challenger_of(
-    ctx: Context, tenant: str, features: pd.DataFrame, calendar: pd.DataFrame, registry: Registry
-) -> pd.DataFrame | None:
+def _challenger_of(ctx: Context, tenant: str, known: NightData, registry: Registry) -> pd.DataFrame | None:
     """What the challenger says of the same night; None where there is none, or where it fails: it serves nobody yet."""
     ref = registry.challenger(tenant)
     if ref is None:
         return None
     try:
-        return _published(ctx, tenant, forecast(features, calendar, registry.load(ref)), ref)
+        rows = forecast_of(known.origins, known.calendar, registry.load(ref), known.horizon)
+        return _published(ctx, tenant, rows, ref)
     except Exception as error:  # noqa: BLE001  whatever it is, the champion's forecast is not to suffer by it
         ctx.progress(f"  {tenant}: the challenger, version {ref.version}, fails: {' '.join(str(error).split())[:200]}")
         return None
@@ -138,7 +166,7 @@ def _sums(
     ctx: Context,
     tenant: str,
     rows: pd.DataFrame,
-    features: pd.DataFrame,
+    origins: Origins,
     model: DemandModel | None,
     ref: ModelRef | None,
 ) -> pd.DataFrame:
@@ -148,7 +176,7 @@ def _sums(
         ctx.progress(f"  {tenant}: sums are not forecast: {why}")
         return pd.DataFrame(columns=DEMAND_FORECAST_SUMS.schema_in(Zone.GOLD).names)
     try:
-        made = sums(rows, features, model.sums, model.parameters.seed)
+        made = sums(rows, origins.hierarchy, model.sums, model.parameters.seed)
     except Exception as error:  # noqa: BLE001  whatever it is, the series' forecast is not to suffer by it
         ctx.progress(f"  {tenant}: sums are not forecast: {' '.join(str(error).split())[:200]}")
         return pd.DataFrame(columns=DEMAND_FORECAST_SUMS.schema_in(Zone.GOLD).names)
@@ -160,11 +188,18 @@ def _stamped(ctx: Context, tenant: str, rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(
         tenant=tenant,
         night=ctx.night,
-        table_versions=ctx.table_versions,
+        table_versions=_versions_read(ctx, rows),
         run_id=ctx.run_id,
         available_at=pd.Timestamp(ctx.now()),
         night_month=f"{ctx.night:%Y-%m}",
     )
+
+
+def _versions_read(ctx: Context, rows: pd.DataFrame) -> str:
+    """Of the tables from which the rows were made."""
+    read = READ if set(rows["period"]) <= {DAY.name} else READ_WEEKS
+    names = {f"{zone}/{contract.name}" for contract, zone in read}
+    return json.dumps({n: v for n, v in json.loads(ctx.table_versions).items() if n in names}, sort_keys=True)
 
 
 def forecast_ids(tenant: str, night: date, rows: pd.DataFrame, run_id: str) -> list[str]:

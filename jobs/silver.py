@@ -16,7 +16,9 @@ from expectations.tables import PROGRESS, TABLES
 from jobs import doors
 from jobs.context import Context
 from jobs.delta_reader import read_rows
+from jobs.demand_settings import settled
 from jobs.lake import in_set
+from models.demand.arrays import day
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -153,7 +155,7 @@ def _stop_stale(ctx: Context) -> None:
     for contract in TABLES.landed:
         if contract.stale_after_days is None:
             continue
-        newest = _newest_days(ctx, contract, ctx.active)
+        newest = _newest_days(ctx, contract, ctx.active)  # first: a tenant whose settings cannot be is active no more
         for tenant, reason in doors.check_fresh(ctx, contract, newest, ctx.active).blocked.items():
             ctx.block(tenant, reason)
 
@@ -162,4 +164,7 @@ def _newest_days(ctx: Context, contract: Contract, tenants: Iterable[str]) -> di
     event = contract.event_time
     silver = ctx.lake.read(contract, Zone.SILVER).where(in_set("tenant", tenants))
     until = silver.where(f"{event} <= DATE'{ctx.night}'")
-    return {r[0]: r[1] for r in until.groupBy("tenant").agg({str(event): "max"}).collect()}
+    newest = {r[0]: r[1] for r in until.groupBy("tenant").agg({str(event): "max"}).collect()}
+    periods = {tenant: given.counts for tenant, given in settled(ctx, newest).items()}
+    # a week's row tells all of it, whatever day dates it
+    return {t: min(period.end(period.of(day(newest[t]))), ctx.night) for t, period in periods.items()}

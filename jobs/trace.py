@@ -17,6 +17,8 @@ from expectations.tables import DEMAND_FORECAST, INGEST_LEDGER, PROMOTIONS, SALE
 from jobs.delta_reader import read_rows
 from jobs.errors import JobError
 from jobs.landing import Landing
+from models.demand.arrays import day
+from models.demand.periods import DAY, PERIODS
 
 RECENT_ROWS = 5
 FILES_SHOWN = 5
@@ -89,8 +91,11 @@ def _model(settings: Settings, found: dict[str, Any]) -> dict[str, Any] | None:
 def _rows(settings: Settings, found: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
     """The series' sales as they were known at the cut-off, and how many of them each file (by hash) brought."""
     keys = [(name, "=", found[name]) for name in ("tenant", "site", "product")]
+    # what a week holds beyond the last whole one was not used
+    period = PERIODS[found["period"]]
+    last = period.end(period.of(day(found["date"])) - found["horizon"])
     columns = ["date", "units", "available_at", "superseded_at", "content_hash", "row_index"]
-    known = read_rows(settings, SALES, Zone.SILVER, columns=columns, filters=[*keys, ("date", "<=", found["night"])])
+    known = read_rows(settings, SALES, Zone.SILVER, columns=columns, filters=[*keys, ("date", "<=", last)])
     cut_off = found["cut_off"]
     then = [
         row
@@ -145,7 +150,8 @@ def _add_sources(settings: Settings, files: list[dict[str, Any]]) -> None:
 
 def _lines(found: Trace) -> list[str]:
     f, m, r = found.forecast, found.model, found.rows
-    said = f"{f['units_q50']:.1f} pieces ({f['units_q10']:.1f} to {f['units_q90']:.1f}) on {f['date']}"
+    when = f"on {f['date']}" if f["period"] == DAY.name else f"in the {f['period']} of {f['date']}"
+    said = f"{f['units_q50']:.1f} pieces ({f['units_q10']:.1f} to {f['units_q90']:.1f}) {when}"
     lines = [
         f"forecast {f['forecast_id']}: {said}, {f['tenant']}/{f['site']}/{f['product']}",
         f"  made in run {f['run_id']} of the night {f['night']}, from what was known at {f['cut_off']:%Y-%m-%d %H:%M %Z}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -13,10 +14,11 @@ from jobs import promotions
 from jobs.context import Context, Outcome, code_version
 from jobs.demand_data import FEATURE_COLUMNS, READ, Pinned, training_data
 from jobs.demand_settings import demand_parameters
+from jobs.demand_weeks import READ as READ_WEEKS
+from jobs.demand_weeks import training_weeks
 from jobs.errors import JobError
 from jobs.own_failure import own_failure
 from models.demand import plots
-from models.demand.arrays import to_date
 from models.demand.card import card
 from models.demand.evaluate import table
 from models.demand.folds import Data, TooLittleHistory, evaluated
@@ -24,6 +26,7 @@ from models.demand.forecast import COLUMNS as FORECAST_COLUMNS
 from models.demand.manifest import TrainingManifest
 from models.demand.parameters import FLOORS, PATHS, Parameters
 from models.demand.paths import Fit, MapSeries, map_here
+from models.demand.periods import DAY
 from models.demand.promotion import CHALLENGER, CHAMPION, Decision, decide
 from models.demand.training import ENSEMBLE, Training, train
 from models.registry import ModelRef, Registry, RegistryError, signature
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
 
 def run(ctx: Context) -> None:
     """Work every tenant by itself: one that fails keeps its champion, and the others go on."""
-    ctx.table_versions = ctx.lake.versions(READ)
+    ctx.table_versions = ctx.lake.versions(dict.fromkeys((*READ, *READ_WEEKS)))
     pinned = Pinned(ctx.lake, json.loads(ctx.table_versions))
     registry = registry_of(ctx)
     for position, tenant in enumerate(ctx.tenants, 1):
@@ -55,7 +58,7 @@ def registry_of(ctx: Context) -> Registry:
 
 def _train_tenant(ctx: Context, tenant: str, pinned: Pinned, registry: Registry) -> None:
     given = demand_parameters(ctx.settings, tenant)
-    data = training_data(pinned, tenant, ctx.night, given)
+    data = data_of(pinned, tenant, ctx.night, given)
     say = teller(ctx, tenant)
     try:
         training = train(data, given, map_series(ctx, given), say)
@@ -78,6 +81,12 @@ def _train_tenant(ctx: Context, tenant: str, pinned: Pinned, registry: Registry)
         registry.serve_floor(ref)
     say(f"version {ref.version} of {ref.name}: {decision.reason}")
     ctx.done(tenant, training.rows)
+
+
+def data_of(pinned: Pinned, tenant: str, night: date, given: Parameters) -> Data:
+    """What a training of `tenant` is given, in days or in weeks. Raises TenantError where there is nothing of it."""
+    make = training_data if given.counts == DAY else training_weeks
+    return make(pinned, tenant, night, given)
 
 
 def teller(ctx: Context, tenant: str) -> Callable[[str], None]:
@@ -108,10 +117,13 @@ def _log(tenant: str, training: Training, manifest: TrainingManifest, registry: 
         tenant,
         training.model,
         **record(training, manifest),
+        # what a model of weeks takes is no table
         signature=signature(
             [DEMAND_FEATURES.by_name[c].field for c in FEATURE_COLUMNS],
             [DEMAND_FORECAST.by_name[c].field for c in FORECAST_COLUMNS if c != "cut_off"],
-        ),
+        )
+        if training.model.parameters.counts == DAY
+        else None,
     )
 
 
@@ -133,9 +145,9 @@ def judge(
 ) -> Decision:
     """Compare with the floors and the champion on the last fold, all from the same origins."""
     fold = training.judged
-    last = training.scores[to_date(fold.last_day).isoformat()]
+    last = training.scores[fold.until]
     trouble, its = None, None
-    evidence: dict[str, Any] = {"folds": training.scores, "last_fold_from": to_date(fold.last_day).isoformat()}
+    evidence: dict[str, Any] = {"folds": training.scores, "last_fold_from": fold.until}
     if champion is not None:
         try:
             model = registry.load(champion)
@@ -151,7 +163,16 @@ def judge(
             trouble = " ".join(str(error).split())[:200]
     floors = {name: last[name] for name in FLOORS}
     challenger = on_trial.version if on_trial else None
-    return decide(last[ENSEMBLE], floors, training.skill, its, evidence, trouble, challenger)
+    return decide(
+        last[ENSEMBLE],
+        floors,
+        training.skill,
+        its,
+        evidence,
+        trouble,
+        challenger,
+        tried_by_night=training.model.parameters.counts == DAY,
+    )
 
 
 def rebuild(ctx: Context, ref: ModelRef, registry: Registry) -> TrainingManifest:
@@ -162,5 +183,5 @@ def rebuild(ctx: Context, ref: ModelRef, registry: Registry) -> TrainingManifest
     manifest = TrainingManifest.from_dict(registry.manifest(ref))
     pinned = Pinned(ctx.lake, manifest.table_versions)
     night = pd.Timestamp(manifest.night).date()
-    manifest.check(training_data(pinned, manifest.tenant, night, manifest.given))
+    manifest.check(data_of(pinned, manifest.tenant, night, manifest.given))
     return manifest

@@ -11,6 +11,7 @@ ROW: dict[str, Any] = {
     "site": "ankara",
     "product": "P-0017",
     "date": "2026-03-02",
+    "period": "day",
     "horizon": 1,
     "units_q10": 81.0,
     "units_q50": 104.5,
@@ -43,6 +44,7 @@ HEAD: dict[str, Any] = {
     "available_at": "2026-03-02T03:41:12Z",
     "age_seconds": 102_528,
     "age_days": 2,
+    "period": "day",
     "model_name": "demand-acme",
     "model_version": "7",
     "newer_night": NEWER,
@@ -58,7 +60,7 @@ SERIES = {
     "total": 1,
     "next": None,
     "series": [
-        {"site": "ankara", "product": "P-0017", "first_date": "2026-03-02", "last_date": "2026-03-29", "days": 28}
+        {"site": "ankara", "product": "P-0017", "first_date": "2026-03-02", "last_date": "2026-03-29", "periods": 28}
     ],
 }
 ONE = {

@@ -32,11 +32,11 @@ _NIGHTS = """
 """
 _ROWS = "SELECT * FROM files WHERE tenant = $tenant AND night = $night ORDER BY site, product, date"
 _SERIES = """
-    SELECT site, product, min(date) AS first_date, max(date) AS last_date, count(*) AS days FROM rows
+    SELECT site, product, min(date) AS first_date, max(date) AS last_date, count(*) AS periods FROM rows
     GROUP BY site, product ORDER BY site, product
 """
 _SUMMARY = """
-    SELECT max(cut_off) AS cut_off, max(available_at) AS available_at,
+    SELECT max(cut_off) AS cut_off, max(available_at) AS available_at, mode(period) AS period,
         mode(model_name) AS model_name, mode(model_version) AS model_version FROM rows
 """
 _ONE = "SELECT * EXCLUDE (night_month) FROM files WHERE tenant = $tenant AND forecast_id = $forecast_id"

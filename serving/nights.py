@@ -45,7 +45,7 @@ class Series:
     product: str
     first_date: date
     last_date: date
-    days: int
+    periods: int
     offset: int
 
 
@@ -53,12 +53,13 @@ class Series:
 class Summary:
     """What all rows of the night share.
 
-    `cut_off` is the latest of its sites', `available_at` when the rows could be known; the model is that of most
-    rows, None where fallbacks stood in for all.
+    `cut_off` is the latest of its sites', `available_at` when the rows could be known, `period` what a row forecasts, a day
+    or a week; the model is that of most rows, None where fallbacks stood in for all.
     """
 
     cut_off: datetime
     available_at: datetime
+    period: str
     model_name: str | None
     model_version: str | None
 
@@ -73,10 +74,10 @@ class Night:
         self.key = key
         self.rows = rows
         self.summary = summary
-        days = series["days"].to_pylist()
-        offsets = accumulate(days, initial=0)
+        periods = series["periods"].to_pylist()
+        offsets = accumulate(periods, initial=0)
         columns = [series[name].to_pylist() for name in ("site", "product", "first_date", "last_date")]
-        self.series = [Series(*values) for values in zip(*columns, days, offsets, strict=False)]
+        self.series = [Series(*values) for values in zip(*columns, periods, offsets, strict=False)]
         self._by_code = {(s.site, s.product): i for i, s in enumerate(self.series)}
         self.bytes = rows.nbytes + SERIES_BYTES * len(self.series)
 
@@ -118,9 +119,9 @@ class Night:
         for i in chosen:
             series = self.series[i]
             if spans and sum(spans[-1]) == series.offset:
-                spans[-1] = (spans[-1][0], spans[-1][1] + series.days)
+                spans[-1] = (spans[-1][0], spans[-1][1] + series.periods)
             else:
-                spans.append((series.offset, series.days))
+                spans.append((series.offset, series.periods))
         return spans
 
 

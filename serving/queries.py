@@ -38,8 +38,8 @@ class SeriesQuery(NightQuery):
 class ForecastQuery(SeriesQuery):
     """What the list of forecasts can be asked besides."""
 
-    first: date | None = Field(None, alias="from", description="First day forecast")
-    last: date | None = Field(None, alias="to", description="Last day forecast, included")
+    first: date | None = Field(None, alias="from", description="First day forecast; of weeks their Monday counts")
+    last: date | None = Field(None, alias="to", description="Last day forecast, included; of weeks their Monday counts")
     format: Literal["json", "csv"] | None = Field(
         None, description="Or by the header Accept: text/csv; CSV comes whole"
     )

@@ -69,6 +69,7 @@ class Head(Answer):
     available_at: datetime = Field(description="When the forecasts could be known")
     age_seconds: int = Field(description="Time since `available_at` [s]")
     age_days: int = Field(description="Days from the night to today (UTC); 1 is usual [d]")
+    period: Literal["day", "week"] = Field(description="What is forecast: days, or weeks by their Mondays")
     model_name: str | None = Field(description="Model of most rows; null where fallbacks stood in for all")
     model_version: str | None
     newer_night: NewerNight | None = Field(
@@ -93,7 +94,7 @@ class SeriesEntry(Answer):
     product: str
     first_date: date
     last_date: date
-    days: int = Field(description="Days that are forecast [d]")
+    periods: int = Field(description="Days or weeks that are forecast")
 
 
 class SeriesPage(Head):

@@ -148,6 +148,7 @@ class TenantRoutes:
             "available_at": summary.available_at,
             "age_seconds": int((now - summary.available_at).total_seconds()),
             "age_days": (now.date() - key.night).days,
+            "period": summary.period,
             "model_name": summary.model_name,
             "model_version": summary.model_version,
             "newer_night": newer,
@@ -160,7 +161,13 @@ def _start(found: Found) -> Cursor:
 
 def _entry(night: Night, i: int) -> dict[str, Any]:
     s = night.series[i]
-    return {"site": s.site, "product": s.product, "first_date": s.first_date, "last_date": s.last_date, "days": s.days}
+    return {
+        "site": s.site,
+        "product": s.product,
+        "first_date": s.first_date,
+        "last_date": s.last_date,
+        "periods": s.periods,
+    }
 
 
 def _next(path: str, query: SeriesQuery, cursor: Cursor, limit: int, total: int, asked: str) -> str | None:

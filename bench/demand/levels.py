@@ -59,7 +59,7 @@ def scored(folds: Sequence[Fold], given: Parameters) -> Iterator[dict[str, Any]]
         fold = folds[position]
         for night in sums_training.nights([fold], blend):
             at = {"fold": position, "after": night.day - fold.last_day}
-            named = sums_training.columns(night.origins)
+            named = night.origins.hierarchy
             point = points(night.quantiles, night.origins)
             tree = Hierarchy.of(named)
             pieces = spans(night.day, given.horizon)

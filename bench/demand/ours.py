@@ -22,7 +22,7 @@ from bench.demand.problems import Floats, Problem, load
 from models.demand import sampling
 from models.demand.arrays import Ints
 from models.demand.calendar import Calendar
-from models.demand.folds import OFFSETS, Data
+from models.demand.folds import Data
 from models.demand.panel import Panel
 from models.demand.parameters import Parameters, parameters
 from models.demand.paths import Fit
@@ -47,9 +47,8 @@ def named(problem: Problem) -> pd.DataFrame:
 
 def data_of(problem: Problem, known: int, given: Parameters) -> Data:
     """What the first `known` periods tell."""
-    period = PERIODS[problem.frequency]
-    days = (problem.first - pd.Timestamp(0)).days
-    first = days if problem.frequency == "D" else days // 7
+    period = given.counts
+    first = period.of((problem.first - pd.Timestamp(0)).days)
     last = first + known - 1
     series = named(problem)
     keys = (series["site"] + "/" + series["product"]).to_numpy(dtype=object)
@@ -80,7 +79,7 @@ def _pairs(panel: Panel, last: int, given: Parameters) -> tuple[Ints, Ints]:
     begun = np.cumsum(~np.isnan(panel.units), axis=1) > 0
     row, column = np.nonzero(begun[:, first - panel.first_day :])
     day = column + first
-    judged = {last} | {last - given.fold_days * k + o for k in range(1, given.folds + 1) for o in OFFSETS}
+    judged = {last} | {last - given.fold_days * k + o for k in range(1, given.folds + 1) for o in given.counts.offsets}
     chance = sampling.chance(panel.keys[row], day, np.zeros(len(day), dtype=np.int64), given.seed)
     chosen = (chance < given.max_origins / max(len(day), 1)) | np.isin(day, sorted(judged))
     return row[chosen], day[chosen]
@@ -111,7 +110,8 @@ def main() -> int:
     given = parser.parse_args()
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # or it tells of them
     problem = load(given.problem, given.data)
-    wanted = parameters({"horizon": problem.horizon, "fold_days": problem.horizon, **problem.settings})
+    period = next(p.name for p in PERIODS.values() if p.frequency == problem.frequency)
+    wanted = parameters({"period": period, "horizon": problem.horizon, **problem.settings})
     data = data_of(problem, given.known, wanted)
     done = train(data, wanted, on_processes, progress=lambda text: print(f"  {text}", file=sys.stderr, flush=True))
     origins = data.origins.take(data.origins.day == data.last_day)

@@ -172,12 +172,7 @@ def m4_weekly(data: Path) -> Problem:
     calendar = _calendar(
         pd.DataFrame(columns=["site", "date", "event", "kind"]), [], None, date(2016, 1, 4), date(2016, 1, 4)
     )
-    settings = {
-        "members": ["seasonal_naive", "lightgbm", "lstm", "mstl", "ets", "theta"],
-        "history_days": 260,
-        "paths": {"max_series": 400},
-    }
-    return Problem("m4_weekly", "W-MON", 1, 13, first, series, units, calendar, None, bottom=None, settings=settings)
+    return Problem("m4_weekly", "W-MON", 1, 13, first, series, units, calendar, None, bottom=None)
 
 
 def _calendar(events: pd.DataFrame, sites: list[str], country: str | None, first: date, last: date) -> pd.DataFrame:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from models.demand.arrays import Floats, Ints, Singles, Strings, codes, days, micros, strings
+from models.demand.arrays import Floats, Ints, Singles, Strings, codes, days, micros, nan_mean, strings
+from models.demand.periods import Period
 
 FLAGS = (
     "is_weekend",
@@ -140,6 +141,32 @@ class Calendar:
             np.concatenate([p[3] for p in parts])[order],
             np.concatenate([p[4] for p in parts])[order],
             np.concatenate([p[5] for p in parts])[order],
+        )
+
+    def in_periods(self, period: Period) -> Calendar:
+        """By weeks in place of days: the share of a week's days with a flag or a kind, the least distance, the name of
+        most named days. A version of a week is known when one of any of its days is.
+        """
+        pairs = np.unique(np.stack([self.site, period.of(self.day), self.known_at], axis=1), axis=0)
+        site, number, known_at = pairs[:, 0], pairs[:, 1], pairs[:, 2]
+        rows = np.stack([self.find(site, period.first(number) + k, known_at) for k in range(period.days)])
+        there, n = rows >= 0, len(pairs)
+        flags = np.where(there[..., None], self.numbers[rows, : len(FLAGS)], np.nan)
+        away = np.where(there[..., None], self.numbers[rows, len(FLAGS) :], np.inf)
+        share = (
+            np.where(there[..., None], self.kind_share[rows], 0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)[:, None]
+        )
+        named = np.zeros((n, len(self.occasions) + 1))
+        np.add.at(named, (np.tile(np.arange(n), len(rows)), np.where(there, self.occasion[rows], -1).reshape(-1)), 1)
+        named[:, -1] = 0.5  # fewer than any name: a week without a named day
+        names = np.empty(n, dtype=object)
+        names[:] = [
+            tuple(dict.fromkeys(name for row in column if row >= 0 for name in self.names[row])) for column in rows.T
+        ]
+        occasion = np.array([*self.occasions, ""], dtype=object)[named.argmax(axis=1)]
+        numbers = np.concatenate([nan_mean(flags, axis=0), away.min(axis=0)], axis=1)
+        return Calendar._of(
+            self.sites, site, number, known_at, numbers, self.kinds, share.astype(np.float32), occasion, names
         )
 
     def _occasion_names(self) -> Strings:

@@ -14,10 +14,9 @@ import numpy as np
 from models.demand import evaluate
 from models.demand.arrays import Bools
 from models.demand.ensemble import SEGMENTS
-from models.demand.fallback import DEAD_REASON
+from models.demand.fallback import dead_reason
 from models.demand.folds import Fold
 from models.demand.manifest import TrainingManifest
-from models.demand.origins import MIN_DAYS, MIN_KNOWN
 from models.demand.parameters import QUANTILES, SEASONAL_NAIVE
 from models.demand.promotion import Decision
 from models.demand.training import ENSEMBLE, Training
@@ -157,10 +156,11 @@ def _of(fold: Fold, training: Training, rows: Bools) -> dict[str, float]:
 
 
 def _caveats(training: Training) -> str:
+    period = training.judged.period
     lines = [
         (
-            f"A series first sold less than {MIN_DAYS} days ago, or of whose last {MIN_DAYS} days fewer than {MIN_KNOWN} are "
-            f"known, is forecast by a stated fallback, as is one with {DEAD_REASON}."
+            f"A series first sold less than {period.min_age} {period.name}s ago, or of whose last 28 {period.name}s fewer than "
+            f"{period.min_known} are known, is forecast by a stated fallback, as is one with {dead_reason(period)}."
         ),
         (
             "What no day of the training has shown, as a first campaign or a strike, it cannot foresee; planned events help "

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from models.demand.arrays import to_date
 from models.demand.promotion import METRIC, Decision
 from models.demand.training import ENSEMBLE, Training
 
@@ -36,6 +35,6 @@ def curves(training: Training) -> dict[str, pd.DataFrame]:
     fold, said = training.judged, training.quantiles[: training.judged.judged]
     known = ~np.isnan(fold.actual[: fold.judged])
     sums = {"units": fold.actual[: fold.judged], **{f"q{q}": said[..., i] for i, q in enumerate((10, 50, 90))}}
-    days = [to_date(fold.last_day + ahead + 1).isoformat() for ahead in range(known.shape[1])]
+    days = [fold.period.end(fold.last_day + ahead + 1).isoformat() for ahead in range(known.shape[1])]
     by_day = {name: np.where(known, values, 0.0).sum(axis=0).round(6) for name, values in sums.items()}
     return {"by_fold": pd.DataFrame(rows), "by_day": pd.DataFrame({"date": days, **by_day})}

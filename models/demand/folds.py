@@ -16,8 +16,7 @@ from models.demand.model import has_path
 from models.demand.origins import Origins
 from models.demand.panel import Panel
 from models.demand.parameters import Parameters
-
-OFFSETS = (0, 7, 14, 21)  # a monthly model works for weeks: it is also asked from nights after its last day
+from models.demand.periods import Period
 
 
 class TooLittleHistory(ValueError):
@@ -48,7 +47,19 @@ class Fold:
     history: Floats  # (judged, days): units up to `last_day`
     judged: int
     origins: Origins  # of the rows
-    season: int = 7
+
+    @property
+    def period(self) -> Period:
+        return self.origins.period
+
+    @property
+    def season(self) -> int:
+        return self.period.season
+
+    @property
+    def until(self) -> str:
+        """The date of its last day: by it the fold is named."""
+        return self.period.end(self.last_day).isoformat()
 
     def of(self, names: tuple[str, ...]) -> Floats:
         """What `names` said, (n, horizon, 3, names)."""
@@ -63,7 +74,10 @@ def last_days(data: Data, given: Parameters) -> list[int]:
     if not found:
         there = data.last_day - data.panel.first_day + 1
         needed = given.min_history_days + given.fold_days
-        raise TooLittleHistory(f"{there} days of sales are known, a first model needs {needed}: it is not trained yet")
+        unit = given.period
+        raise TooLittleHistory(
+            f"{there} {unit}s of sales are known, a first model needs {needed}: it is not trained yet"
+        )
     return found
 
 
@@ -80,7 +94,8 @@ def windows(data: Data, last_day: int, given: Parameters) -> tuple[Origins, Floa
 def ask(data: Data, last_day: int, members: Members, names: tuple[str, ...], given: Parameters) -> Fold:
     """Let members fitted up to `last_day` forecast from it and from the weeks after, and note what happened."""
     judged = _evaluated(data, last_day, given)
-    later = [_evaluated(data, last_day + offset, given) for offset in OFFSETS[1:] if offset < given.fold_days]
+    offsets = [o for o in given.counts.offsets if 0 < o < given.fold_days]
+    later = [_evaluated(data, last_day + offset, given) for offset in offsets]
     rows = np.concatenate([judged, *later])
     origins = data.origins.take(rows)
     until = last_day + given.fold_days  # the next fold begins there: what it is judged by must not be learned from here
@@ -98,7 +113,6 @@ def ask(data: Data, last_day: int, members: Members, names: tuple[str, ...], giv
         history=history[: len(judged)],
         judged=len(judged),
         origins=origins,
-        season=origins.period.season,
     )
 
 

@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 
 from expectations.tables import HORIZON_DAYS
-from models.demand.arrays import Floats, Strings, to_date
+from models.demand.arrays import Floats, Strings
 from models.demand.calendar import Calendar
 from models.demand.fallback import (
     CHAMPION,
     DEAD,
-    DEAD_REASON,
     NAIVE,
     NO_CHAMPION,
     NO_SKILL,
     SHORT,
+    dead_reason,
     naive_of_the_night,
     short,
 )
@@ -28,6 +28,7 @@ COLUMNS = (
     "site",
     "product",
     "date",
+    "period",
     "horizon",
     "units_q10",
     "units_q50",
@@ -42,28 +43,38 @@ COLUMNS = (
 def forecast(
     features: pd.DataFrame, calendar: pd.DataFrame, champion: DemandModel | None, floor: DemandModel | None = None
 ) -> pd.DataFrame:
-    """28 rows for each row of `features` (DEMAND_FEATURES of one tenant and one night), with COLUMNS.
+    """As `forecast_of`, of DEMAND_FEATURES of one tenant and one night and its CALENDAR_FEATURES."""
+    return forecast_of(Origins.from_features(features), Calendar.from_features(calendar), champion, floor=floor)
 
-    `calendar` has the columns of CALENDAR_FEATURES for the days ahead (and four weeks back). Quantiles are in order,
-    not negative and finite. Without a champion every series with enough history has seasonal naive; or, where `floor`, a
-    model without skill, knows that the distribution of its history is better, that distribution.
+
+def forecast_of(
+    origins: Origins,
+    calendar: Calendar,
+    champion: DemandModel | None,
+    horizon: int = HORIZON_DAYS,
+    floor: DemandModel | None = None,
+) -> pd.DataFrame:
+    """A row with COLUMNS for each period ahead of each of `origins`, which are those of one night.
+
+    `calendar` has the periods ahead (and 28 back). Quantiles are in order, not negative and finite. A champion says how
+    far ahead it is asked; without one every series with enough history has seasonal naive, `horizon` periods ahead; or,
+    where `floor`, a model without skill, knows that the distribution of its history is better, that distribution.
     """
-    origins = Origins.from_features(features)
-    days = Calendar.from_features(calendar)
-    units = np.zeros((len(origins), HORIZON_DAYS, 3))
+    horizon = champion.members.horizon if champion else horizon
+    units = np.zeros((len(origins), horizon, 3))
     method, reason = _methods(origins, champion, floor)
     for name in (CHAMPION, HISTORY, NAIVE):
         rows = np.flatnonzero(method == name)
         some = origins.take(rows)
         if len(rows) and name == CHAMPION and champion:
-            units[rows] = champion.quantiles(some, days)
+            units[rows] = champion.quantiles(some, calendar)
         elif len(rows) and name == HISTORY and floor and floor.members.history:
-            units[rows] = floor.members.history.predict(some, HORIZON_DAYS)
+            units[rows] = floor.members.history.predict(some, horizon)
         elif len(rows):
-            units[rows] = naive_of_the_night(origins).predict(some, HORIZON_DAYS)
+            units[rows] = naive_of_the_night(origins).predict(some, horizon)
     young = np.flatnonzero(method == SHORT)
     if len(young):
-        units[young], reason[young] = short(origins.take(young), origins)
+        units[young], reason[young] = short(origins.take(young), origins, horizon)
     return _rows(origins, units, points(units, origins), method, reason)
 
 
@@ -74,24 +85,25 @@ def _methods(origins: Origins, champion: DemandModel | None, floor: DemandModel 
     if floor and not champion:
         method[floor.knows_history(origins)] = HISTORY
     method[~origins.enough], reason[~origins.enough] = SHORT, None
-    method[origins.dead], reason[origins.dead] = DEAD, DEAD_REASON
+    method[origins.dead], reason[origins.dead] = DEAD, dead_reason(origins.period)
     return method, reason
 
 
 def _rows(origins: Origins, units: Floats, point: Floats, method: Strings, reason: Strings) -> pd.DataFrame:
-    n = len(origins)
-    horizon = np.tile(np.arange(1, HORIZON_DAYS + 1, dtype=np.int32), n)
-    each = np.repeat(np.arange(n), HORIZON_DAYS)
-    night = np.array([to_date(d) for d in np.unique(origins.day)])
+    n, ahead, period = len(origins), units.shape[1], origins.period
+    horizon = np.tile(np.arange(1, ahead + 1, dtype=np.int32), n)
+    each = np.repeat(np.arange(n), ahead)
+    night = [period.end(int(d)) for d in np.unique(origins.day)]
     if len(night) > 1:
         raise ValueError(
             f"features of several nights were given, from {night[0]} to {night[-1]}: forecast one at a time"
         )
-    dates = (origins.day[each] + horizon).astype("datetime64[D]")
+    dates = period.first(origins.day[each] + horizon).astype("datetime64[D]")
     rows = {
         "site": origins.site[each],
         "product": origins.product[each],
         "date": pd.Series(dates.astype("datetime64[s]")).dt.date if n else pd.Series(dtype=object),
+        "period": period.name,
         "horizon": horizon,
         **{name: units[:, :, q].reshape(-1) for q, name in enumerate(("units_q10", "units_q50", "units_q90"))},
         "units_point": point.reshape(-1),

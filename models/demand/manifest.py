@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from models.demand.arrays import to_date
 from models.demand.folds import Data
 from models.demand.parameters import Parameters, parameters
 from models.demand.training import Training, frame_digest
@@ -41,7 +40,7 @@ class TrainingManifest:
         model = training.model
         return cls(
             tenant=tenant,
-            night=to_date(model.last_day).isoformat(),
+            night=model.parameters.counts.end(model.last_day).isoformat(),
             code_version=code_version,
             table_versions=dict(table_versions),
             parameters=model.parameters.to_dict(),

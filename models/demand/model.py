@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.demand.arrays import Bools, Floats, to_date
+from models.demand.arrays import Bools, Floats
 from models.demand.calendar import Calendar
 from models.demand.ensemble import Blend, segments
 from models.demand.members import Members
@@ -23,6 +23,10 @@ class ModelFormatError(ValueError):
     """A stored model that this code cannot read; one line with its place and the remedy."""
 
 
+class OtherPeriod(ValueError):
+    """A model that learned from days is asked of weeks, or the other way; one line with the remedy."""
+
+
 @dataclass(frozen=True)
 class DemandModel:
     """`last_day` is the last day that it learned from; `sums` is None for a weekly one, or one of before there were any."""
@@ -35,11 +39,20 @@ class DemandModel:
     sums: Sums | None = None
 
     def quantiles(self, origins: Origins, calendar: Calendar) -> Floats:
-        """(n, horizon, 3): quantiles 0.1, 0.5 and 0.9 in pieces; in order, not negative and finite."""
+        """(n, horizon, 3): quantiles 0.1, 0.5 and 0.9 in pieces; in order, not negative and finite.
+
+        Raises OtherPeriod for origins that count in another period.
+        """
+        if origins.period.name != self.parameters.period:
+            raise OtherPeriod(
+                f"the model counts {self.parameters.period}s, the series {origins.period.name}s: train again"
+            )
         stack = self.members.stack(self.blend.members, origins, calendar)
         found = self.blend.combine(stack, segments(origins.sparse, origins.level, has_path(stack, self.blend.members)))
         if not np.isfinite(found).all():
-            raise FloatingPointError(f"the model of {to_date(self.last_day)} gives numbers that are not finite")
+            raise FloatingPointError(
+                f"the model of {self.parameters.counts.end(self.last_day)} gives numbers that are not finite"
+            )
         return found
 
     def knows_history(self, origins: Origins) -> Bools:

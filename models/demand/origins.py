@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,13 +24,15 @@ PURE = (  # numbers that have no size of the series in them
     "promotion_share_28",
     "share_of_group_28",
 )
-MIN_DAYS = 28  # days since a series' first row, below which its weekly pattern is not known
-MIN_KNOWN = 14  # known days among the last 28, below which it is not known either
-DEAD_AFTER_DAYS = 182  # without a sale for half a year
 RECENT, OLDER = slice(2, 4), slice(4, 6)  # of the means: one and two months, half a year and a year
 SPARSE_SHARE = 0.5  # of days without units, from which a series counts as sparse
 COLUMNS = ("site", "product", "date", "cut_off", *(f"units_lag_{k}" for k in LAGS), *UNITS, *YEAR, *PURE)
 HIERARCHY = ("product_group", "product_sub_group")
+
+
+def dead_after(period: Period) -> int:
+    """Periods without a sale after which a series counts as dead: half a year."""
+    return period.year // 2
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,13 @@ class Origins:
             level=np.full(len(frame), "", dtype=object),
         )
 
+    @classmethod
+    def concat(cls, parts: Sequence[Origins]) -> Origins:
+        """All of some parts (at least one, of one period), sorted by day, site and product."""
+        names = [n for n in cls.__dataclass_fields__ if n != "period"]
+        whole = cls(**{n: np.concatenate([getattr(p, n) for p in parts]) for n in names}, period=parts[0].period)
+        return whole.take(np.lexsort((whole.product.astype(str), whole.site.astype(str), whole.day)))
+
     def __len__(self) -> int:
         return len(self.day)
 
@@ -78,6 +88,12 @@ class Origins:
     @cached_property
     def key(self) -> Strings:
         return np.asarray(self.site + "/" + self.product, dtype=object)
+
+    @property
+    def hierarchy(self) -> dict[str, Strings]:
+        """Of which site, group, sub-group and product each is; "" where that is not known."""
+        groups = {"product_group": self.group, "product_sub_group": self.sub_group}
+        return {"site": self.site, **groups, "product": self.product}
 
     @cached_property
     def scale(self) -> Floats:
@@ -99,16 +115,16 @@ class Origins:
     @cached_property
     def dead(self) -> Bools:
         """Nothing sold for half a year, or never in half a year."""
-        long = self.period.year // 2
+        long = dead_after(self.period)
         since = self.pure_column("days_since_last_sale")
         never = np.isnan(since) & (self.pure_column("days_since_first") >= long)
         return (since >= long) | never
 
     @cached_property
     def enough(self) -> Bools:
-        """Whether the history suffices for a model: 28 days since the first row, and half of them known."""
-        old = np.nan_to_num(self.pure_column("days_since_first"), nan=-1) >= MIN_DAYS - 1
-        return np.asarray(old & ((~np.isnan(self.lags)).sum(axis=1) >= MIN_KNOWN), dtype=bool)
+        """Whether the history suffices for a model: of days 28 since the first row, and half of them known."""
+        old = np.nan_to_num(self.pure_column("days_since_first"), nan=-1) >= self.period.min_age - 1
+        return np.asarray(old & ((~np.isnan(self.lags)).sum(axis=1) >= self.period.min_known), dtype=bool)
 
     @cached_property
     def sparse(self) -> Bools:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from models.demand.arrays import Floats, Ints, Strings, days, strings
+from models.demand.arrays import Bools, Floats, Ints, Strings, days, strings
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,10 @@ class Panel:
             known &= target <= until
         values = self.units[np.where(row >= 0, row, 0), np.clip(column, 0, self.units.shape[1] - 1)]
         return np.where(known, values, np.nan)
+
+    def take(self, rows: Ints | Bools) -> Panel:
+        """The series at `rows` (positions or a mask)."""
+        return Panel(self.keys[rows], self.first_day, self.units[rows])
 
     def until(self, last_day: int) -> Panel:
         """The panel without the days after `last_day`."""

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from expectations.tables import HORIZON_DAYS
+from expectations.tables import HORIZON_DAYS, MAX_HORIZON
+from models.demand.periods import DAY, PERIODS, WEEK, Period
 
 SEASONAL_NAIVE, HISTORY, LIGHTGBM, LSTM = "seasonal_naive", "history", "lightgbm", "lstm"
 PROPHET, MSTL, ETS, THETA = "prophet", "mstl", "ets", "theta"
 PATHS = (PROPHET, MSTL, ETS, THETA)  # fitted series by series
 FLOORS = (SEASONAL_NAIVE, HISTORY)  # without skill: each model must beat both
+DAILY_ONLY = (PROPHET,)  # it knows weeks and years of days
 MEMBERS = (*FLOORS, LIGHTGBM, LSTM, *PATHS)
 QUANTILES = (0.1, 0.5, 0.9)
 MEDIAN = 0.5
@@ -79,10 +81,14 @@ class LstmParameters:
 
 @dataclass(frozen=True)
 class Parameters:
-    """All of it. The defaults serve 41 products of half a year and 15,000 series of five years alike."""
+    """All of it. The defaults serve 41 products of half a year and 15,000 series of five years alike.
+
+    What is called days here counts in `period`; of weeks `parameters` has other defaults (OF_WEEKS).
+    """
 
     # Of days the statistical methods bring nothing beside these (no weight on M5 or the factory); of weeks they do.
     members: tuple[str, ...] = (*FLOORS, LIGHTGBM, LSTM, PROPHET)
+    period: str = DAY.name
     horizon: int = HORIZON_DAYS  # periods ahead
     seed: int = 7
     threads: int = 0  # of LightGBM and the LSTM; 0 for as many as the machine has cores
@@ -98,9 +104,16 @@ class Parameters:
     lstm: LstmParameters = field(default_factory=LstmParameters)
 
     def __post_init__(self) -> None:
+        if self.period not in PERIODS:
+            raise ParameterError(f"period={self.period!r}: a tenant counts in one of {', '.join(PERIODS)}")
+        if not isinstance(self.horizon, int) or not 1 <= self.horizon <= MAX_HORIZON:
+            raise ParameterError(f"horizon={self.horizon!r}: give a whole number of {self.period}s, 1 to {MAX_HORIZON}")
         for member in self.members:
             if member not in MEMBERS:
                 raise ParameterError(f"members: no member {member!r}; there are {', '.join(MEMBERS)}")
+        for member in DAILY_ONLY if self.counts != DAY else ():
+            if member in self.members:
+                raise ParameterError(f"members: {member} knows days alone; leave it out for {self.period}s")
         for name in ("folds", "fold_days", "max_rows", "history_days"):
             if getattr(self, name) < 1:
                 raise ParameterError(f"{name}={getattr(self, name)}: give at least 1")
@@ -111,8 +124,12 @@ class Parameters:
         return (*FLOORS, *(m for m in self.members if m not in FLOORS))
 
     @property
+    def counts(self) -> Period:
+        return PERIODS[self.period]
+
+    @property
     def panel_days(self) -> int:
-        """Days of sales before a night that a training reads."""
+        """Periods of sales before a night that a training reads."""
         return max(self.paths.history_days, self.history_days + self.folds * self.fold_days) + self.horizon
 
     def to_dict(self) -> dict[str, Any]:
@@ -120,9 +137,27 @@ class Parameters:
         return dataclasses.asdict(self) | {"members": list(self.members)}
 
 
+# Weekly series are short and many of their years are needed; the statistical methods bring much (M4), and are cheap.
+OF_WEEKS: Mapping[str, Any] = {
+    "members": (SEASONAL_NAIVE, LIGHTGBM, LSTM, MSTL, ETS, THETA),
+    "horizon": 13,
+    "history_days": 260,
+    "fold_days": 13,
+    "min_history_days": 26,
+    "paths": {"max_series": 400, "min_days": 52, "history_days": 520, "path_days": 65},
+}
+
+
 def parameters(given: Mapping[str, Any]) -> Parameters:
-    """Parameters from a mapping (nested as in `to_dict`). Raises ParameterError for an unknown name."""
+    """Parameters from a mapping (nested as in `to_dict`). Raises ParameterError for an unknown name or a bad value.
+
+    Without `fold_days` a fold is as long as the horizon, so that all of it is judged.
+    """
     values = dict(given)
+    if values.get("period") == WEEK.name:
+        values = {**OF_WEEKS, **values, "paths": {**OF_WEEKS["paths"], **(values.get("paths") or {})}}
+    if "horizon" in values and "fold_days" not in given:
+        values["fold_days"] = values["horizon"]
     parts = {"trees": TreeParameters, "paths": PathParameters, "lstm": LstmParameters}
     for name, kind in parts.items():
         if name in values:

@@ -21,7 +21,7 @@ from models.demand.arrays import Floats, Ints, Strings, divide, nan_mean, to_dat
 from models.demand.calendar import Calendar
 from models.demand.origins import Origins
 from models.demand.panel import Panel
-from models.demand.parameters import ETS, MSTL, PROPHET, THETA, PathParameters
+from models.demand.parameters import DAILY_ONLY, ETS, MSTL, PROPHET, THETA, PathParameters
 from models.demand.periods import DAY, Period
 from models.demand.ways import Way
 
@@ -43,7 +43,6 @@ METHODS: Mapping[str, Method] = {
     ETS: statistical.ets,
     THETA: statistical.theta,
 }
-DAILY_ONLY = (PROPHET,)  # it knows weeks and years of days
 
 
 def map_here(fit: Fit, tasks: pd.DataFrame, schema: str) -> pd.DataFrame:  # noqa: ARG001  a MapSeries is given it
@@ -51,9 +50,9 @@ def map_here(fit: Fit, tasks: pd.DataFrame, schema: str) -> pd.DataFrame:  # noq
     return fit(tasks)
 
 
-def biggest(panel: Panel, given: PathParameters) -> Strings:
+def biggest(panel: Panel, given: PathParameters, period: Period = DAY) -> Strings:
     """Keys of the series with the most units in the last year, that are old enough."""
-    units = np.nan_to_num(panel.units[:, -364:]).sum(axis=1)
+    units = np.nan_to_num(panel.units[:, -period.year :]).sum(axis=1)
     known = (~np.isnan(panel.units)).sum(axis=1)
     rank = np.argsort(-units, kind="stable")[: given.max_series]
     return np.asarray(panel.keys[np.sort([r for r in rank if units[r] > 0 and known[r] >= given.min_days]).astype(int)])
@@ -129,7 +128,7 @@ def fit(
 ) -> dict[int, dict[str, Paths]]:
     """Paths of each method for each last day (with the cut-off of its calendar): all fits in one parallel map."""
     methods = tuple(m for m in methods if period == DAY or m not in DAILY_ONLY)
-    todo = tasks(panel, biggest(panel, given), methods, last_days, given)
+    todo = tasks(panel, biggest(panel, given, period), methods, last_days, given)
     if todo.empty:
         return {last_day: {} for last_day in last_days}
     named = occasions(calendar, last_days) if PROPHET in methods else {}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.demand.arrays import Floats, to_date
+from models.demand.arrays import Floats
 from models.demand.folds import Fold
 from models.demand.promotion import METRIC
 from models.demand.training import Scores
@@ -42,7 +42,9 @@ def sample(fold: Fold, quantiles: Floats) -> Figure:
     for axis in axes[len(order) :]:
         axis.set_axis_off()
     axes[0].legend(fontsize=6)
-    figure.suptitle(f"28 days after {to_date(fold.last_day)}; days from then", fontsize=9)
+    figure.suptitle(
+        f"{fold.actual.shape[1]} {fold.period.name}s after {fold.until}; {fold.period.name}s from then", fontsize=9
+    )
     return figure
 
 

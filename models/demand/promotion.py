@@ -57,16 +57,21 @@ def decide(
     evidence: Mapping[str, object],
     champion_trouble: str | None = None,
     on_trial: str | None = None,
+    *,
+    tried_by_night: bool = True,
 ) -> Decision:
     """Judge by the metrics of the last fold, and by `skill` against the better floor over all folds.
 
     `champion` is None where there is none, or `champion_trouble` says why not. `on_trial` is the version that already
-    challenges it: its trial is not broken off, or none would ever last long enough.
+    challenges it: its trial is not broken off, or none would ever last long enough. Where nights don't try a challenger
+    (`tried_by_night`), as of forecasts of weeks, a gain of MARGIN on the last fold has to do.
     """
     mine = candidate[METRIC]
     its = {name: of_floor[METRIC] for name, of_floor in floors.items() if math.isfinite(of_floor[METRIC])}
     role, reason = _judge(mine, its, skill, champion, champion_trouble)
-    if role == CHALLENGER and on_trial:
+    if role == CHALLENGER and not tried_by_night and champion:
+        role, reason = _by_fold(mine, champion[METRIC])
+    elif role == CHALLENGER and on_trial:
         role, reason = (
             REFUSED,
             f"Refused: {reason.removeprefix('Challenger: ')} Version {on_trial} is on trial until then.",
@@ -102,6 +107,13 @@ def _judge(
         there = f"the champion could not be asked ({trouble})" if trouble else "there was no champion"
         return CHAMPION, f"Promoted: {said}, and {there}."
     return CHALLENGER, f"Challenger: {said}; it forecasts beside the champion until enough nights tell."
+
+
+def _by_fold(mine: float, its: float) -> tuple[str, str]:
+    said = _than(mine, its, "the champion")
+    if math.isfinite(its) and mine > its * (1 - MARGIN):
+        return REFUSED, f"Refused: {said}, and at least {MARGIN:.0%} better is asked."
+    return CHAMPION, f"Promoted: {said}."
 
 
 def trial(champion: Floats, challenger: Floats, looks: int) -> Decision | None:

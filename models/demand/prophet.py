@@ -24,7 +24,7 @@ def fit(
     first_day: int,
     holidays: pd.DataFrame | None,
     given: PathParameters,
-    period: Period,  # noqa: ARG001  days alone: see `paths.DAILY_ONLY`
+    period: Period,  # noqa: ARG001  days alone: see `parameters.DAILY_ONLY`
 ) -> Way | None:
     """A Method. None where nothing was sold, or where Stan's optimiser finds no way."""
     _quiet()

@@ -12,7 +12,8 @@ import pandas as pd
 
 from models.demand.calendar import empty_calendar
 from models.demand.forecast import forecast
-from models.demand.model import DemandModel
+from models.demand.model import DemandModel, OtherPeriod
+from models.demand.periods import DAY
 
 
 class Served:
@@ -22,6 +23,10 @@ class Served:
         self.model = model
 
     def predict(self, features: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002  MLflow gives it
+        if self.model.parameters.counts != DAY:
+            raise OtherPeriod(
+                f"the model counts {self.model.parameters.period}s: `uretimiq run forecast-demand` makes what it takes"
+            )
         found = forecast(features, empty_calendar(), self.model)
         return found.drop(columns="cut_off")
 

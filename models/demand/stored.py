@@ -27,7 +27,7 @@ def save(training: Training, folder: Path) -> None:
     np.savez(folder / "judged.npz", **arrays | texts, said=training.quantiles)
     origins = {name: getattr(fold.origins, name) for name in _ORIGINS}
     plain = {name: a.astype(str) if a.dtype == object else a for name, a in origins.items()}
-    np.savez(folder / "origins.npz", **plain, period=np.array(fold.origins.period.frequency))
+    np.savez(folder / "origins.npz", **plain, period=np.array(fold.origins.period.name))
     known = {
         "scores": training.scores,
         "skill": asdict(training.skill),

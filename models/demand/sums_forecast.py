@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
-from models.demand.arrays import Floats, day, strings
+from models.demand.arrays import Floats, Strings, day
 from models.demand.fallback import CHAMPION
 from models.demand.hierarchy import BOTTOM, Hierarchy
 from models.demand.hierarchy import COLUMNS as NAMES
@@ -27,17 +29,15 @@ COLUMNS = (
 )
 
 
-def sums(rows: pd.DataFrame, features: pd.DataFrame, model: Sums, seed: int) -> pd.DataFrame:
+def sums(rows: pd.DataFrame, columns: Mapping[str, Strings], model: Sums, seed: int) -> pd.DataFrame:
     """Rows with COLUMNS of `rows`, which are those of `models.demand.forecast.forecast` of one tenant and night.
 
-    `features` tell the group of each series. The same rows, model and seed give the same sums.
+    `columns` are those of the hierarchy, of each series in the order of the rows. The same rows, model and seed give the same sums.
     """
     if rows.empty:
         return pd.DataFrame(columns=list(COLUMNS))
     horizon = int(rows["horizon"].max())
     first = rows.iloc[::horizon]
-    named = first[["site", "product"]].merge(features[list(NAMES)], on=["site", "product"], how="left")
-    columns = {name: strings(named[name]) for name in NAMES}
     quantiles = rows[["units_q10", "units_q50", "units_q90"]].to_numpy(dtype=float).reshape(-1, horizon, 3)
     point = rows["units_point"].to_numpy(dtype=float).reshape(-1, horizon)
     pieces = spans(day(first["date"].iloc[0]) - 1, horizon)

@@ -37,16 +37,6 @@ class Night:
     actual: Floats
 
 
-def columns(origins: Origins) -> dict[str, Strings]:
-    """Those of the hierarchy."""
-    return {
-        "site": origins.site,
-        "product_group": origins.group,
-        "product_sub_group": origins.sub_group,
-        "product": origins.product,
-    }
-
-
 def nights(folds: Sequence[Fold], blend: Blend) -> Iterator[Night]:
     """Each fold's nights, of the series alone: a panel may have sums as members."""
     for number, fold in enumerate(folds):
@@ -69,8 +59,8 @@ def _dependence(every: Sequence[Night], season: int) -> Dependence:
     scores = np.concatenate([Marginals.of(n.quantiles).scores(n.actual) for n in every])
     bands = np.concatenate([n.quantiles[..., 2] - n.quantiles[..., 0] for n in every])
     number = np.repeat(np.arange(len(every)), [len(n.origins) for n in every])
-    named = columns(every[0].origins)
-    together = {c: np.concatenate([columns(n.origins)[c] for n in every]) for c in named}
+    named = every[0].origins.hierarchy
+    together = {c: np.concatenate([n.origins.hierarchy[c] for n in every]) for c in named}
     return dependence.fit(scores, bands, number, _levels(together), season)
 
 
@@ -103,7 +93,7 @@ def _widths(every: Sequence[Night], common: Dependence, seed: int) -> dict[tuple
 def _told(night: Night, sums: Sums, seed: int) -> Iterator[tuple[tuple[str, str], Floats, Floats]]:
     """By level and period, quantiles (rows, 3) and what happened (rows,), where all of it is known."""
     pieces = spans(night.day, night.actual.shape[1])
-    named = columns(night.origins)
+    named = night.origins.hierarchy
     tree = Hierarchy.of(named)
     happened = {level.name: level.matrix @ night.actual for level in tree.levels} | {BOTTOM: night.actual}
     point = points(night.quantiles, night.origins)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from models.demand import ensemble, evaluate, paths, sampling, sums_training
-from models.demand.arrays import Floats, to_date
+from models.demand.arrays import Floats
 from models.demand.ensemble import Blend
 from models.demand.evidence import Comparison, compare
 from models.demand.folds import Data, Fold, ask, last_days, windows
@@ -118,7 +118,7 @@ def fitted(
 ) -> Members:
     """Members of `names` fitted on what was known on `last_day`; one without enough to learn from is left out."""
     origins, targets = windows(data, last_day, given)
-    detail = f"up to {to_date(last_day)}"
+    detail = f"up to {given.counts.end(last_day)}"
     trees = network = None
     if LIGHTGBM in names and len(origins):
         with clock.of(LIGHTGBM, detail):
@@ -196,7 +196,7 @@ def judge(folds: list[Fold], names: tuple[str, ...]) -> tuple[Scores, Losses, Fl
             for name, quantiles in each.items():
                 losses[name].append(evaluate.daily_loss(*_of_judged(fold, quantiles)))
         of_fold = {name: evaluate.table(*_of_judged(fold, quantiles), fold.season) for name, quantiles in each.items()}
-        scores[to_date(fold.last_day).isoformat()] = of_fold
+        scores[fold.until] = of_fold
     return scores, {name: np.concatenate(of_model) for name, of_model in losses.items()}, said
 
 

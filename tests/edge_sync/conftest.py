@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from edge_sync.importer import Import, Outcome, import_file
-from edge_sync.mapfile import read_map
+from edge_sync.mapfile import read_maps
 from edge_sync.outbox import Outbox, read_pair
 from expectations.tables import TABLES
 
@@ -31,11 +31,11 @@ class Gateway:
         path.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
         return path
 
-    def task(self, map_text: str, contract: str = "sales", **more: Any) -> Import:
+    def task(self, map_text: str, contract: str = "sales", part: int = 0, **more: Any) -> Import:
         path = self.write(
             "map.yaml", map_text if "time_zone:" in map_text else f"time_zone: Europe/Istanbul\n{map_text}"
         )
-        file_map = read_map(path, TABLES[contract])
+        file_map = read_maps(path, TABLES[contract], TABLES)[part]
         return Import(
             **{
                 "tenant": "acme",

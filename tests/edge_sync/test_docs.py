@@ -4,10 +4,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import yaml
 
+from edge_sync.mapfile import read_maps
 from edge_sync.report import as_grid
+from expectations.tables import TABLES
 
 PAGE = Path(__file__).parents[2] / "docs" / "maps.md"
 _BLOCK = re.compile(r"^```(csv|yaml|text)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -18,6 +21,7 @@ class Example:
     title: str
     files: dict[str, str]
     map: str
+    contract: str
     shown: str
 
 
@@ -27,13 +31,12 @@ def examples() -> list[Example]:
     for block in _BLOCK.finditer(page):
         kind, name, text = block.groups()
         if kind == "csv":
-            files[name or "export.csv"] = text
+            files = {name or "export.csv": text} if name is None else {**files, name: text}
         elif kind == "yaml":
             made = text
         else:
             title = re.findall(r"^## (.*)$", page[: block.start()], re.MULTILINE)[-1]
-            found.append(Example(title, files, made, text))
-            files = {}
+            found.append(Example(title, files, made, name or "sales", text))
     return found
 
 
@@ -46,7 +49,12 @@ def test_an_example_of_the_page(gateway, example) -> None:
     encoding = yaml.safe_load(example.map).get("encoding", "utf-8")
     for name, text in example.files.items():
         gateway.write(name, text, encoding)
-    table = gateway.landed(gateway.folder / "export.csv", example.map)
+    maps = read_maps(gateway.write("map.yaml", example.map), TABLES[example.contract], TABLES)
+    parts = [
+        gateway.landed(gateway.folder / "export.csv", example.map, example.contract, part=part)
+        for part in range(len(maps))
+    ]
+    table = pa.concat_tables(parts, promote_options="default")
     names = example.shown.splitlines()[0].split()
     assert as_grid(table.select(names)) == example.shown.rstrip("\n")
 

@@ -61,7 +61,10 @@ def read(folder: Path, text: str, contract: str = "sales"):
         (f"{ZONE}\n{COLUMNS}\nsplit: [{{column: a}}]", "split[1]: pattern is missing"),
         (f"{ZONE}\n{COLUMNS}\nwide: {{header: gun}}", "wide: name the columns that become rows"),
         (f"{ZONE}\n{COLUMNS}\nwide: {{headers: a, columns: [b]}}", "wide: name the columns that become rows"),
-        (f"{ZONE}\n{COLUMNS}\nwide: {{headers: a, start: 2024-01-01}}", "wide: `start` and `step` belong together"),
+        (
+            f"{ZONE}\n{COLUMNS}\nwide: {{headers: a, start: 2024-01-01}}",
+            "wide: `step`, from one column to the next, belongs to `start`",
+        ),
         (f"{ZONE}\n{COLUMNS}\nwide: {{headers: a, start: 2024, step: P1D}}", "wide: start: 2024 is no date"),
         (
             f"{ZONE}\n{COLUMNS}\nadd_up: date",

@@ -34,7 +34,7 @@ from expectations.tables import CALENDAR_FEATURES, DEMAND_FEATURES, DEMAND_FOREC
 TEXTS = (
     "", " ", "a", "a\n", "\n", "a\nb", "a\r\n", "a\u0085", "a\u2028", "a b", "a/b", "a=b", " a", "a ", "\x0b", "a\x0b",
     "\x7f", "\u00a0a", "İ", "TR", "tr", "TR\n", "UTC", "UTC\n", "Europe/Istanbul", "x" * 100, "x" * 101, "😀" * 100,
-    "😀" * 101, "it's", "back\\slash", "*", "champion", "null",
+    "😀" * 101, "it's", "back\\slash", "*", "champion", "null", "day",
 )  # fmt: skip
 NUMBERS = (
     0.0,
@@ -60,7 +60,7 @@ def values(kind: pa.DataType) -> st.SearchStrategy[Any]:
     if pa.types.is_floating(kind):
         return st.sampled_from(NUMBERS) | st.floats()
     if pa.types.is_integer(kind):
-        return st.integers(-2, 30)
+        return st.integers(-2, 70)
     if pa.types.is_boolean(kind):
         return st.booleans()
     if pa.types.is_date(kind):

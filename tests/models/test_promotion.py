@@ -171,3 +171,11 @@ def test_old_nights_do_not_save_a_champion() -> None:
     naive = np.ones(90)
     champion = np.concatenate([np.full(62, 0.2), np.full(28, 1.3)])
     assert behind_floor(champion, naive) is not None
+
+
+@pytest.mark.parametrize(
+    ("mine", "its", "role"), [(0.594, 0.6, "champion"), (0.595, 0.6, "refused"), (0.7, 0.6, "refused")]
+)
+def test_of_weeks_a_gain_on_the_last_fold_has_to_do(mine: float, its: float, role: str) -> None:
+    floors = {SEASONAL_NAIVE: _at(1.0), HISTORY: _at(1.0)}
+    assert decide(_at(mine), floors, CLEAR, _at(its), {}, tried_by_night=False).role == role

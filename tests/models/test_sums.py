@@ -183,7 +183,7 @@ def test_rows_name_their_sum_and_how_many_series_a_fallback_forecast() -> None:
             for h in range(28)
         ]
     )
-    found = sums(rows, pd.DataFrame(named), Sums(TOGETHER), 7)
+    found = sums(rows, named, Sums(TOGETHER), 7)
     tenant_month = _one(found, level="tenant", period="month")
     assert tenant_month["units_point"] == pytest.approx(rows["units_point"].sum(), abs=1e-9)
     assert (tenant_month["series"], tenant_month["series_by_fallback"], tenant_month["days"]) == (4, 1, 28)

@@ -78,7 +78,7 @@ def test_bands_of_sums_cover_what_they_promise_on_nights_not_seen(learned: Sums)
 
 
 def _told(new: Fold, learned: Sums) -> Any:
-    named = sums_training.columns(new.origins)
+    named = new.origins.hierarchy
     quantiles = new.stack[..., 0]
     levels = {level.name: level.matrix for level in Hierarchy.of(named).levels}
     pieces = spans(new.last_day, 28)

@@ -126,6 +126,7 @@ def _forecast(tenant: str, night: date, site: str, product: str, day: int, run: 
         "site": site,
         "product": product,
         "date": night + timedelta(days=day),
+        "period": "day",
         "horizon": day,
         "units_q10": middle * 0.8,
         "units_q50": middle,

@@ -78,6 +78,7 @@ def test_the_head_says_which_night_and_how_old_it_is(plant, api):
     assert {name: value for name, value in answer.items() if name not in ("forecasts", "next", "total")} == {
         "tenant": "acme",
         "night": "2026-03-01",
+        "period": "day",
         "cut_off": "2026-03-02T03:00:00Z",
         "available_at": "2026-03-02T03:40:00Z",
         "age_seconds": 5 * 3600 + 20 * 60,
@@ -244,7 +245,7 @@ def test_series_are_listed_with_their_days(plant, api):
 
     answer = api.get("/v1/tenants/acme/series").json()
 
-    days = {"first_date": "2026-03-02", "last_date": "2026-03-29", "days": 28}
+    days = {"first_date": "2026-03-02", "last_date": "2026-03-29", "periods": 28}
     assert answer["night"] == "2026-03-01"
     assert answer["total"] == 3
     assert answer["series"] == [

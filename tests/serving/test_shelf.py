@@ -8,8 +8,8 @@ import pytest
 
 from serving.nights import SERIES_BYTES, Night, NightKey, Shelf, Summary
 
-SUMMARY = Summary(datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC), None, None)
-EMPTY = pa.table({name: [] for name in ("site", "product", "first_date", "last_date", "days")})
+SUMMARY = Summary(datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC), "day", None, None)
+EMPTY = pa.table({name: [] for name in ("site", "product", "first_date", "last_date", "periods")})
 
 
 def night(tenant, size):
@@ -29,7 +29,7 @@ def size():
 
 
 def test_a_night_takes_the_bytes_of_its_rows_and_series():
-    series = pa.table({"site": ["s"], "product": ["p"], "first_date": [None], "last_date": [None], "days": [28]})
+    series = pa.table({"site": ["s"], "product": ["p"], "first_date": [None], "last_date": [None], "periods": [28]})
     rows = pa.table({"x": pa.array([1, 2, 3], pa.int64())})
 
     assert Night(night("a", 1).key, rows, series, SUMMARY).bytes == 24 + SERIES_BYTES

@@ -106,6 +106,21 @@ def test_the_forecast_is_near_what_the_world_would_sell(trained: Any, night: Any
     assert (rows["units_q50"] <= rows["units_q90"]).all()
 
 
+def test_a_tenant_whose_settings_cannot_be_fails_alone(
+    trained: Any, night: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = trained.settings.home / "demand.yaml"
+    before = file.read_text()
+    file.write_text(before + "tenants: {young: {period: month}}\n")
+    try:
+        ctx = trained.context("acme", "young")
+        forecast_demand.run(ctx)
+    finally:
+        file.write_text(before)
+    assert ctx.outcomes["young"].reason == f"{file}: period='month': a tenant counts in one of day, week"
+    assert ctx.outcomes["acme"].status == "ok"
+
+
 def test_the_same_night_again_leaves_the_same_table(trained: Any, night: Any) -> None:
     before, sums = _gold(trained, "acme"), _sums(trained, "acme")
     again = trained.context("acme")
@@ -122,13 +137,13 @@ def test_a_blocked_tenant_keeps_its_last_good_forecast(
     trained: Any, night: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = _gold(trained, "acme")
-    real = forecast_demand.forecast
+    real = forecast_demand.forecast_of
 
-    def negative(features: pd.DataFrame, *rest: Any) -> pd.DataFrame:
-        rows = real(features, *rest)
+    def negative(*given: Any) -> pd.DataFrame:
+        rows = real(*given)
         return rows.assign(units_q10=-1.0) if len(rows) > 60 else rows
 
-    monkeypatch.setattr(forecast_demand, "forecast", negative)
+    monkeypatch.setattr(forecast_demand, "forecast_of", negative)
     ctx = trained.context("acme", "young")
     forecast_demand.run(ctx)
     assert ctx.outcomes["acme"].status == "blocked"

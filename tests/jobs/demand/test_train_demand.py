@@ -186,14 +186,17 @@ def test_parameters_of_a_home_are_for_all_tenants_and_for_one(make_lake: Callabl
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("sede: 3", "sede: no such parameter; there are members, horizon, seed"),
+        ("sede: 3", "sede: no such parameter; there are members, period, horizon, seed"),
         (
             "members: [seasonal_naive, arima]",
             "no member 'arima'; there are seasonal_naive, history, lightgbm, lstm, prophet, mstl, ets, theta",
         ),
         ("trees: {leafs: 3}", "trees.leafs: no such parameter"),
         ("folds: 0", "folds=0: give at least 1"),
-        ("horizon: 42", "horizon=42: a night forecasts 28 days"),
+        ("horizon: 61", "horizon=61: give a whole number of days, 1 to 60"),
+        ("period: month", "period='month': a tenant counts in one of day, week"),
+        ("tenants: {acme: {period: week, members: [seasonal_naive, prophet]}}", "prophet knows days alone"),
+        ("tenants: {acme: {period: week, horizon: 0}}", "horizon=0: give a whole number of weeks"),
         ("a: [", "it is no YAML"),
         ("- 3", "write `name: value` lines"),
     ],
