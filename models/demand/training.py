@@ -182,8 +182,8 @@ def blended(folds: list[Fold], names: tuple[str, ...]) -> Blend:
 def judge(folds: list[Fold], names: tuple[str, ...]) -> tuple[Scores, Losses, Floats]:
     """Scores of each member in each fold, and of the ensemble in each fold that has one before it to be weighed by.
 
-    With one fold alone all members weigh the same in it. The second result is the losses of those folds' days, the third
-    what the ensemble said in the last fold.
+    With one fold alone all members weigh the same in it. The second result is the losses of all folds' days (for
+    that alone the first fold's ensemble is weighed by the later folds), the third what the ensemble said in the last fold.
     """
     scores: Scores = {}
     losses: dict[str, list[Floats]] = {name: [] for name in (*names, ENSEMBLE)}
@@ -193,10 +193,12 @@ def judge(folds: list[Fold], names: tuple[str, ...]) -> tuple[Scores, Losses, Fl
         if position or len(folds) == 1:
             blend = blended(folds[:position], names) if position else ensemble.equal(names)
             each[ENSEMBLE] = said = blend.combine(fold.of(names), fold.segment)
-            for name, quantiles in each.items():
-                losses[name].append(evaluate.daily_loss(*_of_judged(fold, quantiles)))
         of_fold = {name: evaluate.table(*_of_judged(fold, quantiles), fold.season) for name, quantiles in each.items()}
         scores[fold.until] = of_fold
+        if ENSEMBLE not in each:
+            each[ENSEMBLE] = blended(folds[1:], names).combine(fold.of(names), fold.segment)
+        for name, quantiles in each.items():
+            losses[name].append(evaluate.daily_loss(*_of_judged(fold, quantiles)))
     return scores, {name: np.concatenate(of_model) for name, of_model in losses.items()}, said
 
 
