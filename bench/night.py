@@ -186,7 +186,10 @@ def main() -> None:
     when = f"{datetime.now(UTC):%Y-%m-%d}"
     print(json.dumps({**sizes, "machine": machine(), "date": when, **result}, indent=2))
     steps = result["night"]["steps"]
-    told = " | ".join(str(steps.get(job, "")) for job in ("ingest", "silver", "features", "forecast-demand"))
+    told = " | ".join(
+        str(steps.get(job, ""))
+        for job in ("ingest", "silver", "features", "forecast-demand", "explain-demand", "follow-demand")
+    )
     print(
         f"| {options.tenants} x {options.series} | {told} | {result['night']['wall']} | {result['night']['peak_mib']:,} |"
     )

@@ -4,7 +4,8 @@
 On the first of the month at 08:00, after that day's forecast: trains and judges each tenant's models on what was known
 at the cut-off and registers them in MLflow. A model with skill (better than seasonal naive and than the distribution of
 the past year, by more than luck) becomes **champion** where there is none, else **challenger**: it forecasts beside the
-champion every night, until the night's step follow_demand has seen enough. Every decision and its figures lie in the
+champion every night, until the night's step follow_demand has seen enough. Of weeks, which no night can try in time, a
+gain on the last fold has to do. Every decision and its figures lie in the
 table `promotions`.
 
 * A tenant's failure is its own: **verdict** names it when the others are done; its champion stays.

@@ -2,15 +2,14 @@
 ### The demand forecast of a night
 
 Every morning at 06:20, after each site's day has been cut off at 06:00 and the ingest of 06:15 has begun: what is in
-bronze becomes **silver**, **features** and the **forecast** of the next 28 days, for all tenants in one run.
+bronze becomes **silver**, **features** and the **forecast** of the next 28 days (or 13 weeks), for all tenants in one run.
 
-* Before it forecasts, **follow_demand** scores the nights of a week and of four weeks ago, watches for drift, and
-  promotes the challenger or rolls the champion back where the evidence suffices. A tenant that fails there is still
-  forecast.
 * A step works all tenants and leaves out those that an earlier step stopped. It fails only if it could not work at
   all (S3 away, Spark broken), and is then tried again.
 * **verdict** fails, when all steps are done, if tenants failed or were blocked. Its log names each with the reason.
   The API serves such a tenant's last good forecast and says how old it is.
+* **follow_demand** scores the nights of a week and of four weeks ago, watches for drift, and promotes the challenger or
+  rolls the champion back where the evidence suffices: from the next night on. Of tenants that count in days alone.
 * What is published is explained afterwards: a forecast waits for no explanation, and stays if one fails.
 * To run one tenant's night again: trigger with `tenants` and `date`, here or as
   `uretimiq run nightly --tenant T --date D`.
@@ -32,21 +31,23 @@ def nightly_demand() -> None:
             "features", "run features --defer-failures", limit=timedelta(hours=2), inlets=[SILVER], outlets=[FEATURES]
         ),
         step(
-            "follow_demand",
-            "run follow-demand --defer-failures",
-            limit=timedelta(hours=1),
-            inlets=[FEATURES, FORECAST],
-            outlets=[MODELS],
-        ),
-        step(
             "forecast_demand",
             "run forecast-demand --defer-failures",
             limit=timedelta(hours=2),
             inlets=[FEATURES, MODELS],
             outlets=[FORECAST],
         ),
-        step("explain_demand", "run explain-demand --defer-failures", limit=timedelta(hours=1), inlets=[FORECAST]),
-        verdict("silver", "features", "follow-demand", "forecast-demand", "explain-demand"),
+        [
+            step("explain_demand", "run explain-demand --defer-failures", limit=timedelta(hours=1), inlets=[FORECAST]),
+            step(
+                "follow_demand",
+                "run follow-demand --defer-failures",
+                limit=timedelta(hours=1),
+                inlets=[FEATURES, FORECAST],
+                outlets=[MODELS],
+            ),
+        ],
+        verdict("silver", "features", "forecast-demand", "explain-demand", "follow-demand"),
     )
 
 

@@ -89,5 +89,5 @@ HOUSEKEEPING = Job(
     "housekeeping", "Compact, vacuum and apply the retention of every table.", _housekeeping, by_tenant=False
 )
 
-NIGHT = (SILVER, FEATURES, FOLLOW_DEMAND, FORECAST_DEMAND, EXPLAIN_DEMAND)
+NIGHT = (SILVER, FEATURES, FORECAST_DEMAND, EXPLAIN_DEMAND, FOLLOW_DEMAND)
 JOBS = {job.name: job for job in (INGEST, *NIGHT, TRAIN_DEMAND, HOUSEKEEPING)}

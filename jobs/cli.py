@@ -112,7 +112,7 @@ for _job in JOBS.values():
 )
 @job_options
 def nightly(tenants: tuple[str, ...], date: date | None, defer_failures: bool, as_json: bool, ingest: bool) -> None:
-    """Ingest, silver, features and forecast in one Spark session."""
+    """Ingest, silver, features, forecast, explanations and scores in one Spark session."""
     jobs = [*([INGEST] if ingest else []), *NIGHT]
     _carry_out(_context(tenants, date), jobs, as_json, defer_failures)
 

@@ -67,7 +67,14 @@ def read_rows(
         table = DeltaTable(place, storage_options=settings.delta_rs_options)
     except TableNotFoundError:
         return wanted.empty_table()
-    return table.to_pyarrow_table(columns=wanted.names, filters=filters, filesystem=settings.arrow_files(place))
+    there = {f.name for f in table.schema().fields}
+    rows = table.to_pyarrow_table(
+        columns=[n for n in wanted.names if n in there], filters=filters, filesystem=settings.arrow_files(place)
+    )
+    for field in wanted:  # a table of an earlier version lacks the columns that the contract has had since
+        if field.name not in there:
+            rows = rows.append_column(field.name, pa.nulls(len(rows), field.type))
+    return rows.select(wanted.names)
 
 
 def read_transaction(settings: Settings, contract: Contract, zone: Zone | None, application: str) -> int | None:

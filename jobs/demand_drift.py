@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from jobs.lake import in_set
 from models.demand.arrays import day
 from models.demand.fallback import CHAMPION
 from models.demand.monitor import REFERENCE, watch
+from models.demand.periods import DAY
 from models.demand.scores import Said, actual
 
 if TYPE_CHECKING:
@@ -51,10 +52,14 @@ def watch_all(ctx: Context, sales: Mapping[str, pd.DataFrame]) -> dict[str, str]
     ).to_pandas()  # fmt: skip
     first = ctx.night - timedelta(days=REFERENCE)
     newest = kept.groupby("tenant")["night"].max().to_dict()
-    begin = min((newest.get(t, first) + timedelta(days=1) for t in ctx.tenants), default=first)
-    errors_begin = max(begin, ctx.night - timedelta(days=CAUGHT_UP_DAYS))
-    new = _together([_of_data(ctx, begin), _of_errors(ctx, errors_begin, sales)])
-    new = new[[row.night > newest.get(row.tenant, date.min) for row in new[["tenant", "night"]].itertuples()]]
+    begun: dict[date, list[str]] = {}
+    for tenant in sales:  # one without sales has nothing to watch
+        begun.setdefault(newest.get(tenant, first) + timedelta(days=1), []).append(tenant)
+    parts = [pd.DataFrame(columns=["tenant", "night", "measure", "value"])]
+    for begin, tenants in begun.items():
+        errors_begin = max(begin, ctx.night - timedelta(days=CAUGHT_UP_DAYS))
+        parts += [_of_data(ctx, tenants, begin), _of_errors(ctx, tenants, errors_begin, sales)]
+    new = _together(parts)
     rows = _watched(kept, new)
     if rows:
         told = {"run_id": ctx.run_id, "available_at": ctx.now()}
@@ -64,7 +69,7 @@ def watch_all(ctx: Context, sales: Mapping[str, pd.DataFrame]) -> dict[str, str]
         ctx.lake.append(table.filter(pc.invert(tonight)), DEMAND_MONITOR)
         of_tonight = f"{in_set('tenant', ctx.tenants)} AND night = DATE'{ctx.night}'"
         ctx.lake.replace(table.filter(tonight), DEMAND_MONITOR, where=of_tonight)
-    return _alarms(ctx, rows)
+    return _alarms(ctx, rows, newest)
 
 
 def _together(frames: list[pd.DataFrame]) -> pd.DataFrame:
@@ -72,8 +77,8 @@ def _together(frames: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([f for f in frames if len(f)] or frames[:1], ignore_index=True)
 
 
-def _of_data(ctx: Context, begin: date) -> pd.DataFrame:
-    rows = ctx.lake.read(DEMAND_FEATURES).where(in_set("tenant", ctx.tenants))
+def _of_data(ctx: Context, tenants: Sequence[str], begin: date) -> pd.DataFrame:
+    rows = ctx.lake.read(DEMAND_FEATURES).where(in_set("tenant", tenants))
     rows = rows.where(f"year >= {begin.year} AND date >= DATE'{begin}' AND date <= DATE'{ctx.night}'")
     return _long(rows, {name: f"CAST({sql} AS DOUBLE)" for name, sql in DATA.items()})
 
@@ -86,12 +91,12 @@ def _long(rows: DataFrame, measures: Mapping[str, str]) -> pd.DataFrame:
     return wide.melt(id_vars=["tenant", "night"], var_name="measure", value_name="value")
 
 
-def _of_errors(ctx: Context, begin: date, sales: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def _of_errors(ctx: Context, tenants: Sequence[str], begin: date, sales: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """What became of the day that each night's forecast begins with, noted at the night after it."""
-    rows = ctx.lake.read(DEMAND_FORECAST).where(in_set("tenant", ctx.tenants))
+    rows = ctx.lake.read(DEMAND_FORECAST).where(in_set("tenant", tenants))
     first = begin - timedelta(days=1)
     rows = rows.where(f"night_month >= '{first:%Y-%m}' AND night >= DATE'{first}' AND date <= DATE'{ctx.night}'")
-    rows = rows.where(f"horizon = 1 AND method = '{CHAMPION}'")
+    rows = rows.where(f"horizon = 1 AND period = '{DAY.name}' AND method = '{CHAMPION}'")
     columns = (
         "tenant",
         "night",
@@ -142,10 +147,10 @@ def _watched(kept: pd.DataFrame, new: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def _alarms(ctx: Context, rows: list[dict[str, Any]]) -> dict[str, str]:
-    """Of this night alone: those of nights before a tenant was followed are noted, not told."""
+def _alarms(ctx: Context, rows: list[dict[str, Any]], newest: Mapping[str, date]) -> dict[str, str]:
+    """Of this night, and of missed ones; those of nights before a tenant was followed are noted, not told."""
     found: dict[str, list[str]] = {}
     for row in rows:
-        if row["alarm"] and row["night"] == ctx.night:
+        if row["alarm"] and (row["night"] == ctx.night or row["tenant"] in newest):
             found.setdefault(row["tenant"], []).append(f"{row['measure']} ({MEANING[row['measure']]})")
     return {tenant: f"drift: {', '.join(sorted(measures))}" for tenant, measures in found.items()}

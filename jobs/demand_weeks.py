@@ -85,7 +85,9 @@ def _told(pinned: Pinned, tenant: str, first: int, days: list[date], given: Para
     night = days[-1]
     last_day = given.counts.end(given.counts.over(day(night)))
     oldest = to_date(given.counts.first(given.counts.over(day(night)) - given.panel_days - given.counts.year))
-    versions = _versions(pinned, tenant, oldest, last_day)
+    versions = _versions(
+        pinned, tenant, oldest, night
+    )  # of the week that has begun too: it tells that the last is whole
     if versions.empty:
         raise TenantError(f"no sales up to {last_day}, where the last whole week ends: import older files first")
     cut_offs = _cut_offs(pinned, tenant, sorted(set(versions["site"])), first, days)

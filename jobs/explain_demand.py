@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from expectations.contract import Contract, Zone
-from expectations.tables import CALENDAR_FEATURES, DEMAND_EXPLANATIONS, DEMAND_FEATURES, DEMAND_FORECAST, HORIZON_DAYS
+from expectations.tables import CALENDAR_FEATURES, DEMAND_EXPLANATIONS, DEMAND_FEATURES, DEMAND_FORECAST, MAX_HORIZON
 from jobs.context import Context, Outcome
 from jobs.delta_reader import read_rows
 from jobs.demand_data import CALENDAR_COLUMNS, by_tenant, to_pandas
@@ -44,9 +44,9 @@ def run(ctx: Context) -> None:
 def _explained(ctx: Context, registry: Registry) -> dict[str, pd.DataFrame]:
     """Rows of each tenant whose forecast can be explained; the others have failed, or are told why they are left out."""
     given = settled(ctx, ctx.tenants)
-    daily = [t for t, its in given.items() if its.counts == DAY and its.horizon == HORIZON_DAYS]
+    daily = [t for t, its in given.items() if its.counts == DAY]
     for tenant in set(given) - set(daily):
-        ctx.outcomes[tenant] = Outcome("ok", 0, f"explained are forecasts of {HORIZON_DAYS} days alone")
+        ctx.outcomes[tenant] = Outcome("ok", 0, "explained are forecasts of days alone")
     forecasts = by_tenant(_forecasts(ctx))
     features = by_tenant(features_of_night(ctx, daily))
     calendar, past, before = by_tenant(_calendar(ctx)), by_tenant(_past(ctx)), by_tenant(_before(ctx))
@@ -103,7 +103,7 @@ def _calendar(ctx: Context) -> pd.DataFrame:
     """Of the days ahead, and of those after every night that may be a case."""
     first = to_date(int(cases.nights(day(ctx.night), WEEKS)[0]))
     rows = ctx.lake.read(CALENDAR_FEATURES).where(in_set("tenant", ctx.tenants))
-    rows = rows.where(f"date >= DATE'{first}' AND date <= DATE'{ctx.night + timedelta(days=HORIZON_DAYS)}'")
+    rows = rows.where(f"date >= DATE'{first}' AND date <= DATE'{ctx.night + timedelta(days=MAX_HORIZON)}'")
     return to_pandas(rows.select("tenant", *CALENDAR_COLUMNS))
 
 

@@ -7,13 +7,11 @@ seasonal naive is rolled back. What is scored once is not scored again.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from itertools import groupby
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -25,18 +23,19 @@ from jobs.demand_data import FEATURE_COLUMNS, by_tenant, to_pandas
 from jobs.demand_settings import settled
 from jobs.lake import in_set, loose_schema
 from jobs.own_failure import own_failure
-from jobs.rollback import roll_back
+from jobs.settlement import settle
 from jobs.train_demand import registry_of
-from models.demand.arrays import Floats, day
+from models.demand.arrays import day
 from models.demand.fallback import CHAMPION
 from models.demand.origins import Origins
 from models.demand.periods import DAY
-from models.demand.promotion import KEPT, behind_floor, trial
+from models.demand.promotion import TRIAL_AHEAD
 from models.demand.scores import QUANTILE_COLUMNS, Said, actual, score
-from models.registry import ModelRef, Registry
 
-WINDOWS = (7, HORIZON_DAYS)  # days after a night that are judged
+WINDOWS = (TRIAL_AHEAD, HORIZON_DAYS)  # days after a night that are judged
 BACK_DAYS = 60  # an older night is scored no more
+SETTLED_DAYS = 120  # before the night, by which champion and challenger are compared
+OF_DAYS = f"coalesce(period, '{DAY.name}') = '{DAY.name}'"  # rows of before there were others say nothing
 GRACE_DAYS = 7  # that a site may be late; then its night is scored by what is known
 READ = ((SALES, Zone.SILVER), (DEMAND_FEATURES, Zone.FEATURES), (DEMAND_FORECAST, Zone.GOLD))
 ROWS_AT_ONCE = 2_000_000  # of forecasts, in memory
@@ -44,11 +43,12 @@ Frames = Mapping[str, pd.DataFrame]  # by tenant
 
 
 class Due(NamedTuple):
-    """A night's forecast that can be judged: by how many days, and how many rows it has."""
+    """What of a night's forecast can be judged: by how many days, of which sites, and how many rows it has."""
 
     night: date
     tenant: str
     window: int
+    sites: tuple[str, ...]
     rows: int
 
 
@@ -60,6 +60,8 @@ def run(ctx: Context) -> None:
         if given.counts != DAY:
             ctx.outcomes[tenant] = Outcome("ok", 0, "followed are forecasts of days alone")
     ctx.tenants = tuple(t for t in ctx.tenants if t not in ctx.outcomes)
+    if not ctx.tenants:
+        return
     sales = by_tenant(_sales(ctx))
     rows = _score_all(ctx, sales)
     losses = by_tenant(_losses(ctx))
@@ -68,7 +70,7 @@ def run(ctx: Context) -> None:
     for tenant in ctx.tenants:
         with own_failure(ctx, tenant, "follow-demand"):
             if tenant in losses:
-                _settle(ctx, tenant, losses[tenant], past[tenant], registry)
+                settle(ctx, tenant, losses[tenant], past[tenant], registry)
             if tenant not in ctx.outcomes:
                 ctx.outcomes[tenant] = Outcome("ok", rows.get(tenant, 0), alarms.get(tenant))
 
@@ -104,18 +106,26 @@ def _score_all(ctx: Context, sales: Frames) -> dict[str, int]:
 
 
 def _due(ctx: Context, sales: Frames) -> list[Due]:
-    """Nights whose time has come and that have no score yet, the oldest first."""
-    forecasts, scores = (ctx.lake.read(c).where(_recent(ctx)) for c in (DEMAND_FORECAST, DEMAND_SCORES))
-    done = {(r.tenant, r.night, r.days) for r in scores.select("tenant", "night", "days").distinct().collect()}
-    reported = {t: pd.to_datetime(rows.groupby("site")["date"].max()).min().date() for t, rows in sales.items()}
-    found = []
-    for row in forecasts.groupBy("tenant", "night").count().collect():
+    """What has come to be judged and has no score yet, the oldest first. A site that is late keeps no other waiting."""
+    first = ctx.night - timedelta(days=BACK_DAYS)
+    since = f"{in_set('tenant', ctx.tenants)} AND night_month >= '{first:%Y-%m}' AND night >= DATE'{first}'"
+    scores = ctx.lake.read(DEMAND_SCORES).where(since).select("tenant", "night", "days", "site").distinct()
+    done = {tuple(row) for row in scores.collect()}
+    reported = {t: pd.to_datetime(rows.groupby("site")["date"].max()).dt.date.to_dict() for t, rows in sales.items()}
+    forecasts = ctx.lake.read(DEMAND_FORECAST).where(since).where(OF_DAYS).groupBy("tenant", "night", "site")
+    sites: dict[tuple[date, str, int], list[str]] = {}
+    rows: dict[tuple[date, str, int], int] = {}
+    for row in forecasts.agg({"*": "count", "horizon": "max"}).collect():
+        last = reported.get(row.tenant, {}).get(row.site, date.min)
         for window in WINDOWS:
             end = row.night + timedelta(days=window)
-            late = end > reported.get(row.tenant, date.min) and end + timedelta(days=GRACE_DAYS) > ctx.night
-            if end <= ctx.night and not late and row.tenant in sales and (row.tenant, row.night, window) not in done:
-                found.append(Due(row.night, row.tenant, window, row["count"]))
-    return sorted(found)
+            late = end > last and end + timedelta(days=GRACE_DAYS) > ctx.night
+            known = end <= ctx.night and not late and last > row.night
+            if known and window <= row["max(horizon)"] and (row.tenant, row.night, window, row.site) not in done:
+                key = row.night, row.tenant, window
+                sites.setdefault(key, []).append(row.site)
+                rows[key] = rows.get(key, 0) + row["count(1)"]
+    return sorted(Due(*key, tuple(sorted(of)), rows[key]) for key, of in sites.items())
 
 
 def _parts(due: Sequence[Due]) -> Iterator[list[Due]]:
@@ -129,11 +139,6 @@ def _parts(due: Sequence[Due]) -> Iterator[list[Due]]:
         part += night
     if part:
         yield part
-
-
-def _recent(ctx: Context) -> str:
-    first = ctx.night - timedelta(days=BACK_DAYS)
-    return f"{in_set('tenant', ctx.tenants)} AND night_month >= '{first:%Y-%m}' AND night >= DATE'{first}'"
 
 
 def _score(ctx: Context, due: Sequence[Due], sales: Frames) -> list[pd.DataFrame]:
@@ -169,7 +174,7 @@ def _said(
     rows = ctx.lake.read(contract).where(in_set("tenant", tenants))
     months = ", ".join(sorted({f"'{n:%Y-%m}'" for n in nights}))
     of_nights = ", ".join(f"DATE{str(n)!r}" for n in nights)
-    rows = rows.where(f"night_month IN ({months}) AND night IN ({of_nights})")
+    rows = rows.where(f"night_month IN ({months}) AND night IN ({of_nights})").where(OF_DAYS)
     columns = ("tenant", "night", "site", "product", "horizon", *QUANTILE_COLUMNS, "method", "model_version")
     return _by_night(to_pandas(rows.select(*columns)), "night")
 
@@ -185,7 +190,7 @@ def _by_night(rows: pd.DataFrame, column: str) -> dict[tuple[str, date], pd.Data
 def _score_window(
     rows: pd.DataFrame, shadow: pd.DataFrame | None, origins: Origins, sales: pd.DataFrame, due: Due
 ) -> pd.DataFrame:
-    said = Said.of(rows, due.window)
+    said = Said.of(rows[rows["site"].isin(due.sites)], due.window)
     other = Said.of(rows.iloc[:0] if shadow is None else shadow, due.window)
     return score(said, other, origins, actual(sales, said.keys, day(due.night), due.window))
 
@@ -197,50 +202,13 @@ def _table(rows: pd.DataFrame) -> pa.Table:
 
 def _losses(ctx: Context) -> pd.DataFrame:
     """Mean loss of each night's champion, challenger and seasonal naive, by the week after it."""
-    scores = ctx.lake.read(DEMAND_SCORES).where(_recent(ctx))
+    from pyspark.sql import functions as F
+
+    first = ctx.night - timedelta(days=SETTLED_DAYS)
+    scores = ctx.lake.read(DEMAND_SCORES).where(in_set("tenant", ctx.tenants))
+    scores = scores.where(f"night_month >= '{first:%Y-%m}' AND night >= DATE'{first}'")
     scores = scores.where(f"days = {WINDOWS[0]} AND method = '{CHAMPION}'")
     by_night = scores.groupBy("tenant", "night", "model_version", "challenger_version")
-    found = by_night.agg({"pinball": "avg", "challenger_pinball": "avg", "naive_pinball": "avg"})
+    names = ("pinball", "challenger_pinball", "naive_pinball")
+    found = by_night.agg(*(F.avg(name).alias(name) for name in names))
     return found.toPandas().sort_values(["tenant", "night"], ignore_index=True)
-
-
-def _settle(
-    ctx: Context, tenant: str, losses: pd.DataFrame, past: Sequence[Mapping[str, object]], registry: Registry
-) -> None:
-    """Decide on the champion and its challenger by the nights that both were there. The ledger first, the alias last."""
-    champion, challenger = registry.champion(tenant), registry.challenger(tenant)
-    if champion is None:
-        return
-    mine = losses[losses["model_version"] == champion.version]
-    behind = behind_floor(_column(mine, "pinball"), _column(mine, "naive_pinball"))
-    if behind:
-        roll_back(ctx, tenant, champion, behind, past, registry)
-    elif challenger:
-        together = mine[mine["challenger_version"] == challenger.version]
-        _try(ctx, tenant, champion, challenger, together, past, registry)
-
-
-def _try(
-    ctx: Context,
-    tenant: str,
-    champion: ModelRef,
-    challenger: ModelRef,
-    together: pd.DataFrame,
-    past: Sequence[Mapping[str, object]],
-    registry: Registry,
-) -> None:
-    kept = [r for r in past if r["decision"] == KEPT and r["model_version"] == challenger.version]
-    looks = max((json.loads(str(r["evidence"]))["look"] for r in kept), default=0)
-    decision = trial(_column(together, "pinball"), _column(together, "challenger_pinball"), looks)
-    if decision is None:
-        return
-    promotions.note(ctx, tenant, challenger, champion, decision)
-    if decision.promoted:
-        registry.promote(challenger)
-    elif decision.evidence["ended"]:
-        registry.retire(challenger)
-    ctx.progress(f"  {tenant}: version {challenger.version}: {decision.reason}")
-
-
-def _column(losses: pd.DataFrame, name: str) -> Floats:
-    return np.asarray(losses[f"avg({name})"], dtype=float)

@@ -159,6 +159,17 @@ class Lake:
             storage_options=self.settings.delta_rs_options,
         )
 
+    def _widen(self, contract: Contract, zone: Zone) -> None:
+        """Give a table of an earlier version the columns that the contract has had since; old rows have none."""
+        from deltalake import DeltaTable as Table
+        from deltalake import Field
+
+        table = Table(self.settings.place(contract, zone), storage_options=self.settings.delta_rs_options)
+        there = {f.name for f in table.schema().fields}
+        lacking = [f for f in loose_schema(contract, zone) if f.name not in there]
+        if lacking:
+            table.alter.add_columns([Field.from_arrow(f) for f in lacking])
+
     def read(self, contract: Contract, zone: Zone | None = None, version: int | None = None) -> DataFrame:
         """The table as it is, or as of a Delta `version`; an empty frame where it does not exist yet."""
         zone = zone or contract.zone
@@ -167,7 +178,9 @@ class Lake:
         reader = self.spark.read.format("delta")
         if version is not None:
             reader = reader.option("versionAsOf", version)
-        return reader.load(self.place(contract, zone))
+        rows = reader.load(self.place(contract, zone))
+        lacking = [f for f in spark_schema(contract.schema_in(zone)) if f.name not in rows.columns]
+        return rows.selectExpr("*", *(f"CAST(NULL AS {f.dataType.simpleString()}) AS {f.name}" for f in lacking))
 
     def version(self, contract: Contract, zone: Zone | None = None) -> int | None:
         """The newest Delta version; None where the table does not exist yet."""
@@ -247,6 +260,7 @@ class Lake:
         with lease(self.settings, f"table-{zone}-{contract.name}", WRITE_WAIT_SECONDS):
             if not self.exists(contract, zone):
                 self._create(contract, zone)
+            self._widen(contract, zone)
             place = self.settings.place(contract, zone)
             yield ArrowTable(place, self.settings.delta_rs_options, self.settings.arrow_files(place))
 

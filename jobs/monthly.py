@@ -24,7 +24,7 @@ from jobs.context import Context
 from jobs.delta_reader import read_rows
 from jobs.demand_data import to_pandas
 from jobs.demand_settings import demand_parameters
-from jobs.errors import TenantsFailed
+from jobs.errors import JobError, TenantsFailed
 from jobs.lake import in_set
 from jobs.runner import known_tenants, last_runs, run, run_all
 from models.demand.arrays import Ints, days, to_date
@@ -93,7 +93,10 @@ def nights(ctx: Context, tenants: Sequence[str]) -> dict[str, date]:
     told = to_pandas(rows.select("tenant", "site", "date").distinct())
     found = dict.fromkeys(tenants, yesterday)
     for tenant, its in told.groupby("tenant"):
-        period = demand_parameters(ctx.settings, str(tenant)).counts
+        try:
+            period = demand_parameters(ctx.settings, str(tenant)).counts
+        except JobError:  # each step tells it, for this tenant alone
+            continue
         last = max(last_told(np.sort(days(of_site["date"])), period) for _, of_site in its.groupby("site"))
         if (yesterday - last).days > (SALES.stale_after_days or 0):
             found[str(tenant)] = last

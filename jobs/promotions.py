@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ def note(ctx: Context, tenant: str, ref: ModelRef, champion: ModelRef | None, de
         "promoted": decision.promoted,
         "decision": decision.role,
         "reason": decision.reason,
-        "evidence": decision.evidence_json,
+        "evidence": json.dumps({"night": ctx.night.isoformat(), **decision.evidence}, sort_keys=True),
         "decided_at": ctx.now(),
     }
     ctx.lake.append(ctx.lake.table(PROMOTIONS, [row]), PROMOTIONS, Zone.OPERATIONS)

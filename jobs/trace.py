@@ -74,11 +74,13 @@ def _model(settings: Settings, found: dict[str, Any]) -> dict[str, Any] | None:
         manifest = registry.manifest(ref)
     except RegistryError as error:
         raise JobError(f"{found['forecast_id']}: {error}") from error
-    filters = [("tenant", "=", found["tenant"]), ("model_version", "=", ref.version)]
+    promoted = ("promoted", "=", True)
+    filters = [("tenant", "=", found["tenant"]), ("model_version", "=", ref.version), promoted]
     decided = read_rows(
         settings, PROMOTIONS, columns=["model_name", "reason", "decided_at"], filters=filters
     ).to_pylist()
-    promotion = next((d for d in decided if d["model_name"] == ref.name), None)
+    newest = sorted(decided, key=lambda d: d["decided_at"], reverse=True)
+    promotion = next((d for d in newest if d["model_name"] == ref.name), None)
     return {
         "name": ref.name,
         "version": ref.version,

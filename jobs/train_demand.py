@@ -24,15 +24,18 @@ from models.demand.evaluate import table
 from models.demand.folds import Data, TooLittleHistory, evaluated
 from models.demand.forecast import COLUMNS as FORECAST_COLUMNS
 from models.demand.manifest import TrainingManifest
+from models.demand.model import OtherPeriod
 from models.demand.parameters import FLOORS, PATHS, Parameters
 from models.demand.paths import Fit, MapSeries, map_here
 from models.demand.periods import DAY
-from models.demand.promotion import CHALLENGER, CHAMPION, Decision, decide
+from models.demand.promotion import CHALLENGER, CHAMPION, TRIAL_AHEAD, Decision, decide
 from models.demand.training import ENSEMBLE, Training, train
 from models.registry import ModelRef, Registry, RegistryError, signature
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+OTHER_PERIOD = "champion_counts_other_periods"  # in the evidence: it can serve no more, whoever comes after it
 
 
 def run(ctx: Context) -> None:
@@ -67,9 +70,15 @@ def _train_tenant(ctx: Context, tenant: str, pinned: Pinned, registry: Registry)
         ctx.outcomes[tenant] = Outcome("ok", 0, str(short))
         return
     manifest = TrainingManifest.of(tenant, training, pinned.versions, code_version())
+    champion, challenger = registry.champion(tenant), registry.challenger(tenant)
+    twin = next((r for r in (champion, challenger) if r and _same(manifest, r, registry)), None)
+    if twin:
+        same = f"version {twin.version} was made from the same rows with the same parameters: nothing is registered"
+        say(same)
+        ctx.outcomes[tenant] = Outcome("ok", 0, same)
+        return
     ref = _log(tenant, training, manifest, registry)
-    champion = registry.champion(tenant)
-    decision = judge(training, data, champion, registry, registry.challenger(tenant))
+    decision = judge(training, data, champion, registry, challenger)
     registry.describe(ref, card(ref.name, ref.version, training, manifest, decision))
     # The ledger first, the alias last: whatever fails between leaves the old champion, and none without its evidence.
     promotions.note(ctx, tenant, ref, champion, decision)
@@ -77,10 +86,20 @@ def _train_tenant(ctx: Context, tenant: str, pinned: Pinned, registry: Registry)
         registry.promote(ref)
     elif decision.role == CHALLENGER:
         registry.challenge(ref)
-    elif champion is None:
+    elif champion is None or decision.evidence.get(OTHER_PERIOD):
         registry.serve_floor(ref)
     say(f"version {ref.version} of {ref.name}: {decision.reason}")
     ctx.done(tenant, training.rows)
+
+
+def _same(manifest: TrainingManifest, ref: ModelRef, registry: Registry) -> bool:
+    """Whether `ref` is what a training that was broken off, and is run again, would register once more."""
+    try:
+        known = registry.manifest(ref)
+    except RegistryError:
+        return False
+    mine = json.loads(json.dumps(manifest.to_dict()))
+    return all(known.get(name) == mine[name] for name in ("frame_hash", "parameters", "code_version", "packages"))
 
 
 def data_of(pinned: Pinned, tenant: str, night: date, given: Parameters) -> Data:
@@ -144,21 +163,22 @@ def judge(
     training: Training, data: Data, champion: ModelRef | None, registry: Registry, on_trial: ModelRef | None = None
 ) -> Decision:
     """Compare with the floors and the champion on the last fold, all from the same origins."""
-    fold = training.judged
+    fold, given = training.judged, training.model.parameters
     last = training.scores[fold.until]
     trouble, its = None, None
     evidence: dict[str, Any] = {"folds": training.scores, "last_fold_from": fold.until}
     if champion is not None:
         try:
             model = registry.load(champion)
-            origins = evaluated(data, fold.last_day, training.model.parameters)
+            origins = evaluated(data, fold.last_day, given)
             said = model.quantiles(origins, data.calendar)
-            its = table(fold.actual[: fold.judged], said, fold.history, fold.season)
+            ahead = min(said.shape[1], fold.actual.shape[1])  # the horizon may have been changed since
+            its = table(fold.actual[: fold.judged, :ahead], said[:, :ahead], fold.history, fold.season)
             evidence["champion_version"] = champion.version
             # days of the last fold that the champion learned from: with any it has an advantage, which it keeps
-            evidence["champion_saw_days"] = max(
-                0, min(model.last_day - fold.last_day, training.model.parameters.fold_days)
-            )
+            evidence["champion_saw_days"] = max(0, min(model.last_day - fold.last_day, given.fold_days))
+        except OtherPeriod as error:
+            trouble, evidence[OTHER_PERIOD] = str(error), True
         except Exception as error:  # noqa: BLE001  a champion that cannot speak cannot forecast either
             trouble = " ".join(str(error).split())[:200]
     floors = {name: last[name] for name in FLOORS}
@@ -171,7 +191,7 @@ def judge(
         evidence,
         trouble,
         challenger,
-        tried_by_night=training.model.parameters.counts == DAY,
+        tried_by_night=given.counts == DAY and given.horizon >= TRIAL_AHEAD,
     )
 
 

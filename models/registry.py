@@ -247,6 +247,12 @@ class Registry:
         """Let `ref` challenge no longer."""
         self._client().delete_registered_model_alias(ref.name, CHALLENGER)
 
+    def stand_down(self, ref: ModelRef) -> None:
+        """Let seasonal naive serve: neither `ref` nor any other version of its model."""
+        client = self._client()
+        for alias in (FLOOR, CHALLENGER, CHAMPION):
+            client.delete_registered_model_alias(ref.name, alias)
+
     def serve_floor(self, ref: ModelRef) -> None:
         """Let the floor of `ref` serve, and nobody be champion."""
         client = self._client()

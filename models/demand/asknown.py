@@ -27,6 +27,7 @@ from models.demand.windows import origins_at
 
 NEVER = int(np.iinfo(np.int64).max)  # known until then: the current version
 USUAL = 13  # periods by which a site's usual last day is told
+_DAY = 86_400_000_000  # in microseconds
 HIERARCHY = ("product_group", "product_sub_group", "level")
 Keep = Callable[[Strings, Ints], Bools]
 """Which origins to make of these (keys "site/product", periods)."""
@@ -136,6 +137,9 @@ class _Known:
     units: Floats
     seen: Ints
     gone: Ints
+    told: tuple[
+        Ints, Ints, Ints
+    ]  # of every row, those of periods to come among them: day, from which origin, until which
 
     @property
     def keys(self) -> Strings:
@@ -145,13 +149,15 @@ class _Known:
     def of(cls, versions: pd.DataFrame, cut_offs: CutOffs, period: Period) -> _Known:
         day = versions["day"].to_numpy(dtype=np.int64)
         known_from, known_until = (versions[c].to_numpy(dtype=np.int64) for c in ("known_from", "known_until"))
-        seen = np.maximum(period.of(day), cut_offs.sees(known_from))
-        gone = cut_offs.sees(known_until)
+        told, gone = cut_offs.sees(known_from), cut_offs.sees(known_until)
+        seen = np.maximum(period.of(day), told)
         kept = np.flatnonzero((seen < gone) & (seen < cut_offs.end))
         products, row = np.unique(strings(versions["product"])[kept], return_inverse=True)
         units = versions["units"].to_numpy(dtype=float)[kept]
         site = str(versions["site"].iloc[0])
-        return cls(site, products, cut_offs, period, row, day[kept], units, seen[kept], gone[kept])
+        over = cut_offs.sees((day + 1) * _DAY)  # a row of a day to come is a plan, and reports nothing
+        every = day, np.maximum(told, over), gone
+        return cls(site, products, cut_offs, period, row, day[kept], units, seen[kept], gone[kept], every)
 
     def origins(self, series: pd.DataFrame, horizon: int, keep: Keep) -> Iterator[Origins]:
         """The site's origins, a part an epoch."""
@@ -188,8 +194,9 @@ class _Known:
 
     def _reported(self, origin: int) -> int:
         """The last whole period that `origin` knows of; one before all where it knows of none."""
-        days = np.unique(self.day[self.seen <= origin])
-        return whole(days, self.period) if len(days) else origin - len(self.cut_offs.moments) - 1
+        day, begin, end = self.told
+        days = np.unique(day[(begin <= origin) & (origin < end)])
+        return min(whole(days, self.period), origin) if len(days) else origin - len(self.cut_offs.moments) - 1
 
     def _epochs(self, more: Ints) -> list[int]:
         """The origins with which a new epoch begins."""

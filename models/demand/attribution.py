@@ -85,6 +85,14 @@ def medians(model: DemandModel, origins: Origins, calendar: Calendar, published:
     return np.asarray(found)
 
 
+def without_skill(origins: Origins, published: Floats) -> Floats:
+    """The pieces of the past year's distribution: the level of the last weeks, and how far the year lies beside it."""
+    found = np.zeros((*published.shape, len(DRIVERS)))
+    found[..., 0] = np.nan_to_num(nan_mean(origins.lags))[:, None]
+    found[..., DRIVERS.index(TREND)] = published - found[..., 0]
+    return found
+
+
 def repeated_weeks(published: Floats) -> Floats:
     """The pieces of a fallback's medians, which are a level and its days: (n, horizon, drivers)."""
     found = np.zeros((*published.shape, len(DRIVERS)))
@@ -126,11 +134,8 @@ def _naive(origins: Origins, horizon: int) -> Floats:
 
 def _history(history: History, origins: Origins, horizon: int) -> Floats:
     """The past year's median on every day: where it lies beside the level is the slow way of the series."""
-    found = np.zeros((len(origins), horizon, len(DRIVERS)))
-    found[..., 0] = np.nan_to_num(nan_mean(origins.lags))[:, None]
     median = history.predict(origins, horizon)[..., QUANTILES.index(MEDIAN)]
-    found[..., DRIVERS.index(TREND)] = median - found[..., 0]
-    return np.where(np.isnan(median)[..., None], np.nan, found)
+    return np.where(np.isnan(median)[..., None], np.nan, without_skill(origins, median))
 
 
 def _trees(members: Members, origins: Origins, calendar: Calendar) -> Floats:

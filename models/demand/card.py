@@ -59,7 +59,7 @@ def _details(training: Training, manifest: TrainingManifest) -> str:
     return "\n\n".join(
         (
             (
-                f"A blend of {', '.join(model.blend.members)}: forecasts of the next {model.members.horizon} days as the "
+                f"A blend of {', '.join(model.blend.members)}: forecasts of the next {model.members.horizon} {model.parameters.period}s as the "
                 f"quantiles {', '.join(map(str, QUANTILES))}. Trained by code {manifest.code_version}, seed "
                 f"{model.parameters.seed}."
             ),
@@ -99,7 +99,7 @@ def _factors(training: Training) -> str:
 def _evaluation(training: Training) -> str:
     folds = ", ".join(training.scores)
     return (
-        f"Rolling origins: members fitted on what was known on {folds} forecast the days after. The blend of each fold is "
+        f"Rolling origins: members fitted on what was known on {folds} forecast what came after. The blend of each fold is "
         f"fitted on the folds before it; the last fold, of {training.judged.judged} series, has been seen by none."
     )
 
@@ -168,7 +168,7 @@ def _caveats(training: Training) -> str:
         ),
         "A sale that failed for want of stock counts as no demand: it forecasts what was sold, not what was wanted.",
         "A quantile is right for many days together, not for each product by itself.",
-        f"It stands for {training.model.parameters.fold_days} days by its evidence; train again after that.",
+        f"It stands for {training.model.parameters.fold_days} {training.model.parameters.period}s by its evidence; train again after that.",
     ]
     if training.model.members.trees is None:
         lines.append("No member looks at prices.")

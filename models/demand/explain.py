@@ -11,11 +11,12 @@ import pandas as pd
 
 from models.demand import cases, words
 from models.demand.arrays import Floats, Strings, codes, day, strings, to_date
-from models.demand.attribution import DRIVERS, medians, repeated_weeks
+from models.demand.attribution import DRIVERS, medians, repeated_weeks, without_skill
 from models.demand.calendar import Calendar
 from models.demand.fallback import CHAMPION
 from models.demand.model import DemandModel
 from models.demand.origins import Origins
+from models.demand.parameters import HISTORY
 
 DIGITS = 4  # of a piece a day in `by_day`
 WHOLE = 1e-6  # of the forecast: nearer, nothing has changed
@@ -73,6 +74,8 @@ def explain(
         raise ValueError(f"{series.key[at < 0][0]} was forecast and has no features now: run the night again")
     origins = origins.take(np.argsort(origins.key, kind="stable")[at])
     pieces = repeated_weeks(series.units)
+    by_history = np.flatnonzero(series.columns["method"] == HISTORY)
+    pieces[by_history] = without_skill(origins.take(by_history), series.units[by_history])
     by_model = np.flatnonzero(series.columns["method"] == CHAMPION)
     if len(by_model) and model is not None:
         pieces[by_model] = medians(model, origins.take(by_model), days, series.units[by_model])

@@ -57,7 +57,8 @@ class DemandModel:
 
     def knows_history(self, origins: Origins) -> Bools:
         """Which origins are better forecast by the distribution of their past year than by seasonal naive, (n,)."""
-        history = self.members.history if self.floor == HISTORY else None
+        same = origins.period == self.parameters.counts
+        history = self.members.history if self.floor == HISTORY and same else None
         return history.knows(origins) if history else np.zeros(len(origins), dtype=bool)
 
     def save(self, folder: Path) -> None:

@@ -10,7 +10,6 @@ given, and gives every series the same say.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from models.demand.parameters import HISTORY, SEASONAL_NAIVE
 METRIC = "pinball"
 MARGIN = 0.01  # a gain below one per cent is not worth a change
 NO_SKILL_CHANCE = 0.05  # of a candidate without skill to be taken for one that has some
+TRIAL_AHEAD = 7  # days after a night, by which the forecasts of a trial are compared
 TRIAL_NIGHTS = (28, 42, 56)  # of a trial, after which the two are compared
 TRIAL_CHANCE = 0.0067  # at each look; by simulation a challenger no better is promoted in 5 % of trials
 FLOOR_NIGHTS = 28  # by which a champion is compared with seasonal naive
@@ -43,10 +43,6 @@ class Decision:
     @property
     def promoted(self) -> bool:
         return self.role == CHAMPION
-
-    @property
-    def evidence_json(self) -> str:
-        return json.dumps(self.evidence, sort_keys=True)
 
 
 def decide(

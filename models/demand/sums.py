@@ -29,7 +29,7 @@ from models.demand.spans import DAY, PERIODS, Spans
 SAMPLES = 200
 BLOCK = 128  # series whose paths are in memory at once: more do not stay in the processor's cache
 FILE = "sums.json"
-TWO_MONTHS = 3  # place of the mean of 56 days (or 8 weeks) among the means of an origin
+TWO_MONTHS = 3  # place of the mean of 56 days (of 13 weeks, where weeks are counted) among the means of an origin
 Widths = tuple[float, float]
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from deltalake import write_deltalake
 
 from expectations.tables import PROGRESS
+from jobs.delta_reader import read_rows
 from jobs.errors import JobError
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -61,3 +63,18 @@ def test_small_tables_written_without_spark_are_what_spark_reads(ctx):
         ("other", 9),
         ("sparks", 1),
     }
+
+
+def test_a_table_of_before_a_column_is_read_with_nulls_and_takes_new_rows(ctx):
+    old = ctx.lake.table(PROGRESS, [row()]).drop_columns(["updated_at"])
+    write_deltalake(
+        ctx.settings.place(PROGRESS, PROGRESS.zone), old, partition_by=list(PROGRESS.partitioned_by) or None
+    )
+    assert [r["updated_at"] for r in ctx.lake.read(PROGRESS).collect()] == [None]
+    assert read_rows(ctx.settings, PROGRESS).column("updated_at").to_pylist() == [None]
+    ctx.lake.append(ctx.lake.table(PROGRESS, [row(tenant="new")]), PROGRESS)
+    assert {r["tenant"]: r["updated_at"] for r in read_rows(ctx.settings, PROGRESS).to_pylist()} == {
+        "acme": None,
+        "new": AT,
+    }
+    assert ctx.lake.read(PROGRESS).where("updated_at IS NOT NULL").count() == 1

@@ -261,3 +261,16 @@ def test_of_many_origins_a_part_is_kept_and_all_that_are_judged() -> None:
 )
 def test_the_last_whole_week(days: list[int], last: int) -> None:
     assert whole(MONDAY + np.array(days), WEEK) == FIRST + last
+
+
+def test_a_report_from_the_week_that_has_begun_tells_that_the_one_before_is_whole() -> None:
+    """A site that sells from Monday to Thursday, and in its last week on Monday alone: by Tuesday's night that is known."""
+    rows = _daily(4)
+    last = FIRST + WEEKS - 1
+    rows = rows[(WEEK.of(rows["day"].to_numpy()) < last) | (rows["day"] == WEEK.first(last))]
+    tuesday = WEEK.first(last + 1) + 1
+    night = {"s": CutOffs(last, np.array([((tuesday + 1) * 24 + 6) * HOUR]))}
+    new = rows.iloc[[-1]].assign(day=tuesday - 1, known_from=(tuesday * 24 + 1) * HOUR)
+    before, after = (_origins(told, cut_offs=night).lags[0, 0] for told in (rows, pd.concat([rows, new])))
+    assert np.isnan(before)
+    assert after == 10.0

@@ -98,7 +98,7 @@ def test_a_champion_that_cannot_speak_does_not_stand_in_the_way() -> None:
 
 
 def test_the_evidence_holds_all_figures_as_json() -> None:
-    evidence = json.loads(_decide(0.5, 1.0, 0.9, its=0.8).evidence_json)
+    evidence = json.loads(json.dumps(_decide(0.5, 1.0, 0.9, its=0.8).evidence))
     assert evidence["last_fold"]["champion"][METRIC] == 0.8
     assert evidence["last_fold"][HISTORY][METRIC] == 0.9
     assert evidence["skill"] == {"gain": 0.2, "chance": 0.001, "days": 56}

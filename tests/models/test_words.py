@@ -8,6 +8,7 @@ import pytest
 
 from models.demand.attribution import DRIVERS
 from models.demand.fallback import DEAD, NAIVE, SHORT
+from models.demand.parameters import HISTORY
 from models.demand.words import LANGUAGES, number, percent, phrases, text
 
 
@@ -51,7 +52,7 @@ def test_both_languages_have_the_same_phrases() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_driver_and_every_fallback_has_a_phrase(language: str) -> None:
     assert set(phrases(language)["drivers"]) == set(DRIVERS)
-    assert set(phrases(language)["fallbacks"]) == {NAIVE, SHORT, DEAD}
+    assert set(phrases(language)["fallbacks"]) == {NAIVE, HISTORY, SHORT, DEAD}
 
 
 def test_the_forecast_names_the_level_and_the_drivers_that_matter() -> None:

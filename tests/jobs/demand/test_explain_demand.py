@@ -65,7 +65,7 @@ def test_the_version_that_was_published_is_the_one_explained(lake: Any) -> None:
 def test_a_fallback_is_explained_with_its_reason(lake: Any) -> None:
     rows = _rows(lake, DEMAND_EXPLANATIONS, "young")
     assert set(rows["fallback_reason"]) == {"no champion yet"}
-    assert rows["text_en"].str.startswith("No champion model yet").all()
+    assert rows["text_en"].str.startswith("In place of a model, last week is repeated").all()
     assert (rows["units_trend"] == 0).all()
 
 

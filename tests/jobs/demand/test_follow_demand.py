@@ -46,6 +46,8 @@ def forecasts(
         forecast_id=[f"{tenant}-{version}-{i}" for i in range(len(frame))],
         tenant=tenant,
         site=world.site,
+        period="day",
+        units_point=frame["units_q50"],
         units_q10=frame["units_q50"] * (1 - off),
         units_q90=frame["units_q50"] * (1 + off),
         method=method,
@@ -90,15 +92,13 @@ def followed(make_lake: Callable[[], Any]) -> Any:
     last = world.units.shape[1] - 1
     nights = range(last - NIGHTS, last)
     kinds = {"better": (0.1, 0.03), "same": (0.1, 0.1), "fallen": (3.0, 3.0), "late": (0.1, 0.1), "shifted": (0.1, 0.1)}
-    train = lake.context("better", **now)
+    train = lake.context("better", night=world.day(nights[0]), **now)
     for tenant, (off, its) in kinds.items():
         lake.land(tenant, _shifted(lake, world) if tenant == "shifted" else world)
         lake.append(forecasts(world, tenant, "1", off, nights), DEMAND_FORECAST, Zone.GOLD)
         lake.append(forecasts(world, tenant, "2", its, nights), DEMAND_SHADOW, Zone.GOLD)
         train.tenants = (tenant,)
-        train_demand.run(train)
-        train.outcomes = {}
-        train_demand.run(train)
+        _train_twice(lake, train)
         assert (registry.champion(tenant).version, registry.challenger(tenant).version) == ("1", "2")
     _forget(lake, world, "late", 10)
     _succeed(lake, world, nights, registry, now)
@@ -112,13 +112,22 @@ def _succeed(lake: Any, world: Any, nights: range, registry: Any, now: dict[str,
     """A tenant whose first champion was good, and whose second, which serves now, is far behind seasonal naive."""
     lake.land("succeeded", world)
     lake.append(forecasts(world, "succeeded", "2", 3.0, nights), DEMAND_FORECAST, Zone.GOLD)
-    train = lake.context("succeeded", **now)
-    for _ in range(2):
-        train_demand.run(train)
-        train.outcomes = {}
+    train = lake.context("succeeded", night=world.day(nights[0]), **now)
+    _train_twice(lake, train)
     second = registry.version("demand-succeeded", "2")
     promotions.note(train, "succeeded", second, registry.champion("succeeded"), Decision("champion", "A test.", {}))
     registry.promote(second)
+
+
+def _train_twice(lake: Any, ctx: Any) -> None:
+    """The second time with another seed: the same training again would register nothing."""
+    settings = lake.settings.home / "demand.yaml"
+    usual = settings.read_text()
+    train_demand.run(ctx)
+    settings.write_text(usual + "seed: 8\n")
+    train_demand.run(ctx)
+    settings.write_text(usual)
+    ctx.outcomes = {}
 
 
 def _shifted(lake: Any, world: Any) -> Any:
@@ -180,11 +189,20 @@ def test_a_challenger_that_is_no_better_stays_one_until_its_trial_ends(followed:
     assert "the next look is after 56" in _ledger(followed, "same").iloc[-1]["reason"]
 
 
-def test_a_champion_behind_seasonal_naive_is_rolled_back_to_the_floor(followed: Any) -> None:
+def test_a_champion_behind_seasonal_naive_is_rolled_back_and_so_is_a_challenger_that_is_no_better(
+    followed: Any,
+) -> None:
     registry = train_demand.registry_of(followed.context())
-    assert registry.champion("fallen") is None
-    assert registry.floor("fallen").version == "1"
-    assert _decisions(followed, "fallen")[-1] == ("1", "rolled_back")
+    assert [registry.champion("fallen"), registry.challenger("fallen"), registry.floor("fallen")] == [None] * 3
+    assert _decisions(followed, "fallen")[-3:] == [("2", "kept"), ("1", "rolled_back"), ("2", "refused")]
+
+
+def test_a_night_run_again_later_decides_nothing(followed: Any) -> None:
+    before = len(read_rows(followed.settings, PROMOTIONS))
+    ctx = followed.context("same", night=followed.world.last - timedelta(days=10))
+    follow_demand.run(ctx)
+    assert ctx.outcomes["same"].status == "ok"
+    assert len(read_rows(followed.settings, PROMOTIONS)) == before
 
 
 def test_a_champion_behind_seasonal_naive_is_rolled_back_to_a_good_one_before_it(followed: Any) -> None:

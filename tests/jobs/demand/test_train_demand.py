@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,27 @@ def test_a_tenant_without_features_fails_alone_and_says_what_to_do(trained: Any)
     )
 
 
+def test_the_same_training_again_registers_nothing(trained: Any) -> None:
+    before = len(_promotions(trained))
+    ctx = trained.context("acme")
+    train_demand.run(ctx)
+    assert ctx.outcomes["acme"].reason == (
+        "version 1 was made from the same rows with the same parameters: nothing is registered"
+    )
+    assert len(_promotions(trained)) == before
+
+
+@pytest.fixture
+def other_seed(trained: Any) -> Iterator[None]:
+    """Else a training again would be the same one."""
+    settings = trained.settings.home / "demand.yaml"
+    usual = settings.read_text()
+    settings.write_text(usual + "seed: 8\n")
+    yield
+    settings.write_text(usual)
+
+
+@pytest.mark.usefixtures("other_seed")
 def test_a_later_model_with_skill_is_a_challenger_and_the_champion_stays(trained: Any) -> None:
     ctx = trained.context("acme")
     train_demand.run(ctx)
@@ -96,7 +117,8 @@ def test_a_tenant_without_a_signal_has_no_champion_and_the_distribution_of_its_h
     assert set(rows["model_version"]) == {"1"}
 
 
-@pytest.mark.parametrize("step", ["log", "promote"])
+@pytest.mark.usefixtures("other_seed")
+@pytest.mark.parametrize("step", ["log", "challenge"])
 def test_whatever_fails_before_the_last_step_leaves_the_old_champion(
     trained: Any, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,7 +126,9 @@ def test_whatever_fails_before_the_last_step_leaves_the_old_champion(
         raise RegistryError("the server went away")
 
     monkeypatch.setattr(Registry, step, broken)
-    monkeypatch.setattr(train_demand, "decide", lambda *_: train_demand.Decision("champion", "Promoted: a test.", {}))
+    registry = train_demand.registry_of(trained.context())
+    if rival := registry.challenger("acme"):
+        registry.retire(rival)
     ctx = trained.context("acme")
     train_demand.run(ctx)
     assert ctx.outcomes["acme"] == Outcome("failed", 0, "the server went away")
