@@ -4,7 +4,7 @@
     python bench/night.py --tenants 300 --series 41
 
 Lands made-up sales of DAYS days for every tenant (a week's rhythm and a level for each product; no company's data), takes
-them in and runs a first night, which makes two years of features. Trains the first tenant, with the parameters of any
+them in and runs a first night, a week before, which makes two years of features, and the night of the last day. Trains the first tenant, with the parameters of any
 training, and registers the same model as champion of the others: a night's work does not depend on who learned what.
 Then lands one day more and measures what happens every night: `uretimiq run nightly`, one process, step by step.
 
@@ -37,6 +37,7 @@ from jobs.delta_reader import read_rows  # noqa: E402
 
 DAYS = 1100
 LAST = date(2026, 2, 27)  # of the history; the measured night is the day after
+SCORED_AFTER = 7  # days: the measured night scores the first one's forecast
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 WEEK = np.array([1.1, 1.2, 1.1, 1.0, 1.3, 0.5, 0.1])
 PRODUCTS_A_SITE = 50
@@ -157,7 +158,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         plants = Plants(at, options.tenants, options.series)
         print(f"landing {options.tenants} tenants of {options.series} series", file=sys.stderr, flush=True)
         plants.land_all(days, master=True)
-        first = plants.run("nightly", "--date", str(LAST))
+        first = plants.run("nightly", "--date", str(night - timedelta(days=SCORED_AFTER)))
+        before = plants.run("nightly", "--date", str(LAST))
         training = None
         if options.train:
             training = plants.run("train-demand", "--date", str(LAST), "--tenant", plants.tenants[0])
@@ -166,6 +168,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         nightly = plants.run("nightly", "--date", str(night))
         return {
             "first_night": first,
+            "night_before": before,
             "training_of_one": training,
             "night": nightly,
             "forecasts": plants.forecasts(night),

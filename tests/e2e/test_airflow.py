@@ -100,6 +100,8 @@ def test_the_run_fails_in_its_verdict_after_every_step_was_done(finished):
         "silver": "success",
         "features": "success",
         "forecast_demand": "success",
+        "explain_demand": "success",
+        "follow_demand": "success",
         "verdict": "failed",
     }
     assert finished.state == "failed"
