@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from expectations.contract import KEYS_UNIQUE, Between, Contract, Zone
+from expectations.contract import KEYS_UNIQUE, Between, Contract, OneOf, Zone
 from expectations.tables import CALENDAR_FEATURES, CHECK_RESULTS, DEMAND_FEATURES, DEMAND_FORECAST, SALES
 from jobs import doors
 from jobs.doors import DoorDisagreement, DoorResult, check, check_fresh
@@ -108,6 +108,7 @@ def _blank(contract: Contract, **given: Any) -> dict[str, Any]:
     """A row of a derived table in which whatever may not be null is something."""
     kinds = {"string": "x", "double": 1.0, "int32": 1, "int64": 1, "bool": False, "date32[day]": NIGHT}
     fill = {c.name: kinds.get(str(c.type), KNOWN if "timestamp" in str(c.type) else []) for c in contract.columns}
+    fill |= {rule.column: rule.values[0] for rule in contract.rules if isinstance(rule, OneOf)}
     return {c.name: fill[c.name] for c in contract.columns if not c.nullable} | given
 
 
