@@ -58,7 +58,7 @@ def start(settings: Settings) -> SparkSession:
 
     jars = sorted(str(jar) for jar in JARS.glob("*.jar"))
     if not jars:
-        raise JobError(f"no Spark jars in {JARS}: run `make jars` in the checkout")
+        raise JobError(f"no Spark jars in {JARS}: run `make setup` in the checkout")
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     # Java writes here what does not fit: beside the rest of the state, not in a small /tmp
