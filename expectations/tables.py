@@ -454,6 +454,25 @@ CALENDAR_FEATURES = Contract(
     known_time="available_at",
 )
 
+# What the tables of a night's forecasts share.
+METHOD = Column("method", pa.string(), "Champion, or the fallback that stood in for it")
+NIGHT_MONTH = Column("night_month", pa.string(), "Month of the night, YYYY-MM; partition")
+_QUANTILES = (
+    Column("units_q10", pa.float64(), "Quantile 0.1 of the units", unit="piece"),
+    Column("units_q50", pa.float64(), "Quantile 0.5 of the units", unit="piece"),
+    Column("units_q90", pa.float64(), "Quantile 0.9 of the units", unit="piece"),
+)
+_QUANTILES_RIGHT = (
+    Between(name="units_q10_not_negative", column="units_q10", low=0, reason="Demand is not negative."),
+    Between(name="units_q90_finite", column="units_q90", low=0, reason="Demand is a finite number."),
+    AtMost(name="q10_at_most_q50", lower="units_q10", upper="units_q50", reason="Quantiles do not cross."),
+    AtMost(name="q50_at_most_q90", lower="units_q50", upper="units_q90", reason="Quantiles do not cross."),
+)
+_MADE_BY = (
+    Column("fallback_reason", pa.string(), "Why a fallback stood in", nullable=True),
+    Column("model_name", pa.string(), "Registered model", nullable=True),
+    Column("model_version", pa.string(), "Its version", nullable=True),
+)
 DEMAND_FORECAST = Contract(
     name="demand_forecast",
     zone=Zone.GOLD,
@@ -470,19 +489,15 @@ DEMAND_FORECAST = Contract(
         Column("date", pa.date32(), "Day that is forecast, or the Monday that begins the week"),
         Column("period", pa.string(), "What is forecast: day or week"),
         Column("horizon", pa.int32(), "Periods ahead: days from the night, or weeks from the last whole one"),
-        Column("units_q10", pa.float64(), "Quantile 0.1 of the units", unit="piece"),
-        Column("units_q50", pa.float64(), "Quantile 0.5 of the units", unit="piece"),
-        Column("units_q90", pa.float64(), "Quantile 0.9 of the units", unit="piece"),
+        *_QUANTILES,
         Column("units_point", pa.float64(), "Point forecast: what adds up over products, sites and days", unit="piece"),
-        Column("method", pa.string(), "Champion, or the fallback that stood in for it"),
-        Column("fallback_reason", pa.string(), "Why a fallback stood in", nullable=True),
-        Column("model_name", pa.string(), "Registered model", nullable=True),
-        Column("model_version", pa.string(), "Its version", nullable=True),
+        METHOD,
+        *_MADE_BY,
         CUT_OFF,
         Column("table_versions", pa.string(), "Delta versions of the tables read, as JSON"),
         RUN_ID,
         AVAILABLE_AT,
-        Column("night_month", pa.string(), "Month of the night, YYYY-MM; partition"),
+        NIGHT_MONTH,
     ),
     rules=(
         *_CODES,
@@ -494,10 +509,7 @@ DEMAND_FORECAST = Contract(
             reason="A night forecasts the next 28 days or 13 weeks, or as far as its tenant's settings say.",
         ),
         OneOf(name="period_known", column="period", values=("day", "week"), reason="Models count in days or weeks."),
-        Between(name="units_q10_not_negative", column="units_q10", low=0, reason="Demand is not negative."),
-        Between(name="units_q90_finite", column="units_q90", low=0, reason="Demand is a finite number."),
-        AtMost(name="q10_at_most_q50", lower="units_q10", upper="units_q50", reason="Quantiles do not cross."),
-        AtMost(name="q50_at_most_q90", lower="units_q50", upper="units_q90", reason="Quantiles do not cross."),
+        *_QUANTILES_RIGHT,
         Between(
             name="units_point_finite", column="units_point", low=0, reason="Demand is a finite number, not negative."
         ),
@@ -544,9 +556,7 @@ DEMAND_FORECAST_SUMS = Contract(
         Column("date", pa.date32(), "First day of the period, also where it lies before the horizon"),
         Column("days", pa.int32(), "Days of the period that lie in the horizon: only they are summed", unit="d"),
         Column("units_point", pa.float64(), "Point forecast: exactly the sum of those of what it holds", unit="piece"),
-        Column("units_q10", pa.float64(), "Quantile 0.1 of the units", unit="piece"),
-        Column("units_q50", pa.float64(), "Quantile 0.5 of the units", unit="piece"),
-        Column("units_q90", pa.float64(), "Quantile 0.9 of the units", unit="piece"),
+        *_QUANTILES,
         Column("series", pa.int32(), "Series that it holds"),
         Column("series_by_fallback", pa.int32(), "Those of them that a fallback forecast"),
         Column("model_name", pa.string(), "Registered model by which errors go together"),
@@ -555,7 +565,7 @@ DEMAND_FORECAST_SUMS = Contract(
         Column("table_versions", pa.string(), "Delta versions of the tables read, as JSON"),
         RUN_ID,
         AVAILABLE_AT,
-        Column("night_month", pa.string(), "Month of the night, YYYY-MM; partition"),
+        NIGHT_MONTH,
     ),
     rules=(
         OneOf(
@@ -580,10 +590,7 @@ DEMAND_FORECAST_SUMS = Contract(
             reason="The hierarchy has these levels.",
         ),
         Between(name="days_in_range", column="days", low=1, high=31, reason="A month has at most 31 days."),
-        Between(name="units_q10_not_negative", column="units_q10", low=0, reason="Demand is not negative."),
-        Between(name="units_q90_finite", column="units_q90", low=0, reason="Demand is a finite number."),
-        AtMost(name="q10_at_most_q50", lower="units_q10", upper="units_q50", reason="Quantiles do not cross."),
-        AtMost(name="q50_at_most_q90", lower="units_q50", upper="units_q90", reason="Quantiles do not cross."),
+        *_QUANTILES_RIGHT,
         Between(
             name="units_point_finite", column="units_point", low=0, reason="Demand is a finite number, not negative."
         ),
@@ -616,7 +623,7 @@ DEMAND_SCORES = Contract(
         Column("days", pa.int32(), "Days after the night that are judged: a week or four", unit="d"),
         SITE,
         PRODUCT,
-        Column("method", pa.string(), "Champion, or the fallback that stood in for it"),
+        METHOD,
         Column("model_version", pa.string(), "Version that forecast", nullable=True),
         Column("challenger_version", pa.string(), "Version that forecast beside it", nullable=True),
         Column("known_days", pa.int32(), "Days of those whose units were known when it was judged", unit="d"),
@@ -637,7 +644,7 @@ DEMAND_SCORES = Contract(
         Column("challenger_pinball", pa.float64(), "The same of the challenger", nullable=True),
         RUN_ID,
         AVAILABLE_AT,
-        Column("night_month", pa.string(), "Month of the night, YYYY-MM; partition"),
+        NIGHT_MONTH,
     ),
     rules=_CODES,
     known_time="available_at",
@@ -698,15 +705,13 @@ DEMAND_EXPLANATIONS = Contract(
         Column(
             "changes", pa.string(), "That change by driver, and whether the model is another, as JSON", nullable=True
         ),
-        Column("method", pa.string(), "Champion, or the fallback that stood in for it"),
-        Column("fallback_reason", pa.string(), "Why a fallback stood in", nullable=True),
-        Column("model_name", pa.string(), "Registered model", nullable=True),
-        Column("model_version", pa.string(), "Its version", nullable=True),
+        METHOD,
+        *_MADE_BY,
         Column("text_tr", pa.string(), "All this in sentences, in Turkish"),
         Column("text_en", pa.string(), "The same in English"),
         RUN_ID,
         AVAILABLE_AT,
-        Column("night_month", pa.string(), "Month of the night, YYYY-MM; partition"),
+        NIGHT_MONTH,
     ),
     rules=(
         *_CODES,

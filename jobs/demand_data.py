@@ -5,7 +5,7 @@ A training reads pinned table versions, and notes them: from these and its param
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from expectations.contract import Contract, Zone
 from expectations.tables import CALENDAR_FEATURES, DEMAND_FEATURES, SALES
 from jobs.errors import TenantError
 from jobs.lake import Lake, in_set
+from jobs.silver import as_known_at
 from models.demand.arrays import day
 from models.demand.calendar import Calendar
 from models.demand.folds import Data
@@ -33,6 +34,7 @@ READ: tuple[tuple[Contract, Zone], ...] = (
 )
 FEATURE_COLUMNS = list(dict.fromkeys((*COLUMNS, *HIERARCHY)))
 CALENDAR_COLUMNS = [c.name for c in CALENDAR_FEATURES.columns if c.name not in ("tenant", "superseded_at")]
+CALENDAR_BACK_DAYS = 28  # before a night, whose calendar its models look at: were the last same weekdays holidays
 BUCKETS = 1_000_000  # of the hash by which feature rows are sampled
 
 
@@ -147,9 +149,7 @@ def _sales(pinned: Pinned, tenant: str, night: date, cut_offs: pd.DataFrame, giv
     rows = pinned.read(SALES, Zone.SILVER).where(in_set("tenant", [tenant]))
     rows = rows.where((F.col("year") >= first.year) & F.col("date").between(first, night))
     moments = pinned.lake.spark.createDataFrame(cut_offs).withColumnRenamed("cut_off", "_cut_off")
-    rows = rows.join(F.broadcast(moments), "site", "inner").where(
-        "available_at <= _cut_off AND (superseded_at IS NULL OR superseded_at > _cut_off)"
-    )
+    rows = as_known_at(rows.join(F.broadcast(moments), "site", "inner"), "_cut_off")
     pairs = F.sort_array(F.collect_list(F.struct(F.unix_date("date").alias("day"), "units")))
     series = rows.groupBy("site", "product").agg(pairs.alias("pairs"))
     return to_pandas(
@@ -165,6 +165,24 @@ def calendar_rows(pinned: Pinned, tenant: str, last: date, cut_off: datetime) ->
     # what became known later must not even lend its name
     known = rows.where((F.col("date") <= last) & (F.col("available_at") <= F.lit(cut_off)))
     return to_pandas(known.select(*CALENDAR_COLUMNS))
+
+
+def features_of(
+    lake: Lake, tenants: Iterable[str], nights: Collection[date], columns: Sequence[str] = FEATURE_COLUMNS
+) -> pd.DataFrame:
+    """Feature rows of some nights, with `tenant` and `columns`."""
+    years, listed = ", ".join(sorted({str(n.year) for n in nights})), ", ".join(f"DATE'{n}'" for n in nights)
+    rows = (
+        lake.read(DEMAND_FEATURES).where(in_set("tenant", tenants)).where(f"year IN ({years}) AND date IN ({listed})")
+    )
+    return to_pandas(rows.select("tenant", *columns))
+
+
+def calendar_of(lake: Lake, tenants: Iterable[str], first: date, last: date) -> pd.DataFrame:
+    """CALENDAR_FEATURES of the days from `first` to `last`, all versions, with `tenant`."""
+    rows = lake.read(CALENDAR_FEATURES).where(in_set("tenant", tenants))
+    rows = rows.where(f"date >= DATE'{first}' AND date <= DATE'{last}'")
+    return to_pandas(rows.select("tenant", *CALENDAR_COLUMNS))
 
 
 def by_tenant(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -19,7 +19,7 @@ from models.demand.arrays import day
 from models.demand.fallback import CHAMPION
 from models.demand.monitor import REFERENCE, watch
 from models.demand.periods import DAY
-from models.demand.scores import Said, actual
+from models.demand.scores import SAID, Said, actual
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -97,20 +97,8 @@ def _of_errors(ctx: Context, tenants: Sequence[str], begin: date, sales: Mapping
     first = begin - timedelta(days=1)
     rows = rows.where(f"night_month >= '{first:%Y-%m}' AND night >= DATE'{first}' AND date <= DATE'{ctx.night}'")
     rows = rows.where(f"horizon = 1 AND period = '{DAY.name}' AND method = '{CHAMPION}'")
-    columns = (
-        "tenant",
-        "night",
-        "site",
-        "product",
-        "horizon",
-        "units_q10",
-        "units_q50",
-        "units_q90",
-        "method",
-        "model_version",
-    )
     found: list[dict[str, Any]] = []
-    every = to_pandas(rows.select(*columns))
+    every = to_pandas(rows.select("tenant", "night", *SAID))
     for _, frame in every.groupby(["tenant", "night"]):
         tenant, before = str(frame["tenant"].iloc[0]), pd.Timestamp(frame["night"].iloc[0]).date()
         if tenant in sales:

@@ -15,11 +15,9 @@ from expectations.contract import Contract, Zone
 from expectations.tables import CALENDAR_FEATURES, DEMAND_EXPLANATIONS, DEMAND_FEATURES, DEMAND_FORECAST, MAX_HORIZON
 from jobs.context import Context, Outcome
 from jobs.delta_reader import read_rows
-from jobs.demand_data import CALENDAR_COLUMNS, by_tenant, to_pandas
+from jobs.demand_data import CALENDAR_COLUMNS, by_tenant, calendar_of, features_of
 from jobs.demand_settings import settled
 from jobs.errors import TenantError
-from jobs.forecast_demand import features_of_night
-from jobs.lake import in_set
 from jobs.own_failure import own_failure
 from jobs.publish import publish
 from jobs.train_demand import registry_of
@@ -48,7 +46,7 @@ def _explained(ctx: Context, registry: Registry) -> dict[str, pd.DataFrame]:
     for tenant in set(given) - set(daily):
         ctx.outcomes[tenant] = Outcome("ok", 0, "explained are forecasts of days alone")
     forecasts = by_tenant(_forecasts(ctx))
-    features = by_tenant(features_of_night(ctx, daily))
+    features = by_tenant(features_of(ctx.lake, daily, [ctx.night]))
     calendar, past, before = by_tenant(_calendar(ctx)), by_tenant(_past(ctx)), by_tenant(_before(ctx))
     made = {}
     for tenant in daily:
@@ -102,18 +100,13 @@ def _read(ctx: Context, contract: Contract, columns: list[str], filters: list[tu
 def _calendar(ctx: Context) -> pd.DataFrame:
     """Of the days ahead, and of those after every night that may be a case."""
     first = to_date(int(cases.nights(day(ctx.night), WEEKS)[0]))
-    rows = ctx.lake.read(CALENDAR_FEATURES).where(in_set("tenant", ctx.tenants))
-    rows = rows.where(f"date >= DATE'{first}' AND date <= DATE'{ctx.night + timedelta(days=MAX_HORIZON)}'")
-    return to_pandas(rows.select("tenant", *CALENDAR_COLUMNS))
+    return calendar_of(ctx.lake, ctx.tenants, first, ctx.night + timedelta(days=MAX_HORIZON))
 
 
 def _past(ctx: Context) -> pd.DataFrame:
     """Feature rows of every seventh day up to the night, each as known at its own day's cut-off."""
     dates = [to_date(int(n)) for n in cases.nights(day(ctx.night), WEEKS)]
-    rows = ctx.lake.read(DEMAND_FEATURES).where(in_set("tenant", ctx.tenants))
-    listed = ", ".join(f"DATE'{d}'" for d in dates)
-    rows = rows.where(f"year >= {dates[0].year} AND date IN ({listed})")
-    return to_pandas(rows.select("tenant", *cases.COLUMNS))
+    return features_of(ctx.lake, ctx.tenants, dates, cases.COLUMNS)
 
 
 def _before(ctx: Context) -> pd.DataFrame:

@@ -19,18 +19,19 @@ from expectations.contract import Contract, Zone
 from expectations.tables import DEMAND_FEATURES, DEMAND_FORECAST, DEMAND_SCORES, DEMAND_SHADOW, HORIZON_DAYS, SALES
 from jobs import demand_drift, promotions
 from jobs.context import Context, Outcome
-from jobs.demand_data import FEATURE_COLUMNS, by_tenant, to_pandas
+from jobs.demand_data import by_tenant, features_of, to_pandas
 from jobs.demand_settings import settled
 from jobs.lake import in_set, loose_schema
 from jobs.own_failure import own_failure
 from jobs.settlement import settle
+from jobs.silver import as_known_at
 from jobs.train_demand import registry_of
 from models.demand.arrays import day
 from models.demand.fallback import CHAMPION
 from models.demand.origins import Origins
 from models.demand.periods import DAY
 from models.demand.promotion import TRIAL_AHEAD
-from models.demand.scores import QUANTILE_COLUMNS, Said, actual, score
+from models.demand.scores import SAID, Said, actual, score
 
 WINDOWS = (TRIAL_AHEAD, HORIZON_DAYS)  # days after a night that are judged
 BACK_DAYS = 60  # an older night is scored no more
@@ -85,9 +86,7 @@ def _sales(ctx: Context) -> pd.DataFrame:
     first = ctx.night - timedelta(days=BACK_DAYS)
     rows = ctx.lake.read(SALES, Zone.SILVER).where(in_set("tenant", ctx.tenants))
     rows = rows.where(f"year >= {first.year} AND date > DATE'{first}' AND date <= DATE'{ctx.night}'")
-    known = rows.join(F.broadcast(moments), ["tenant", "site"], "inner").where(
-        "available_at <= _cut_off AND (superseded_at IS NULL OR superseded_at > _cut_off)"
-    )
+    known = as_known_at(rows.join(F.broadcast(moments), ["tenant", "site"], "inner"), "_cut_off")
     return to_pandas(known.select("tenant", "site", "product", "date", "units"))
 
 
@@ -144,11 +143,8 @@ def _parts(due: Sequence[Due]) -> Iterator[list[Due]]:
 def _score(ctx: Context, due: Sequence[Due], sales: Frames) -> list[pd.DataFrame]:
     """Scores of each tenant, night and window; a tenant that fails is left out and has failed."""
     nights, tenants = sorted({d.night for d in due}), sorted({d.tenant for d in due})
-    of_nights = f"IN ({', '.join(f'DATE{str(n)!r}' for n in nights)})"
     said, shadow = (_said(ctx, contract, nights, tenants) for contract in (DEMAND_FORECAST, DEMAND_SHADOW))
-    features = ctx.lake.read(DEMAND_FEATURES).where(in_set("tenant", tenants))
-    features = features.where(f"year >= {nights[0].year} AND date {of_nights}")
-    rows = _by_night(to_pandas(features.select("tenant", *FEATURE_COLUMNS)), "date")
+    rows = _by_night(features_of(ctx.lake, tenants, nights), "date")
     made: list[pd.DataFrame] = []
     for each in due:
         key = each.tenant, each.night
@@ -175,8 +171,7 @@ def _said(
     months = ", ".join(sorted({f"'{n:%Y-%m}'" for n in nights}))
     of_nights = ", ".join(f"DATE{str(n)!r}" for n in nights)
     rows = rows.where(f"night_month IN ({months}) AND night IN ({of_nights})").where(OF_DAYS)
-    columns = ("tenant", "night", "site", "product", "horizon", *QUANTILE_COLUMNS, "method", "model_version")
-    return _by_night(to_pandas(rows.select(*columns)), "night")
+    return _by_night(to_pandas(rows.select("tenant", "night", *SAID)), "night")
 
 
 def _by_night(rows: pd.DataFrame, column: str) -> dict[tuple[str, date], pd.DataFrame]:

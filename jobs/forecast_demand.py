@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -25,12 +25,11 @@ from expectations.tables import (
     MAX_HORIZON,
 )
 from jobs.context import Context
-from jobs.demand_data import CALENDAR_COLUMNS, FEATURE_COLUMNS, NightData, Pinned, by_tenant, to_pandas
+from jobs.demand_data import CALENDAR_BACK_DAYS, NightData, Pinned, by_tenant, calendar_of, features_of
 from jobs.demand_settings import settled
 from jobs.demand_weeks import READ as READ_WEEKS
 from jobs.demand_weeks import night_weeks
 from jobs.errors import TenantError
-from jobs.lake import in_set
 from jobs.own_failure import own_failure
 from jobs.publish import publish
 from jobs.train_demand import registry_of
@@ -46,7 +45,6 @@ from models.registry import ModelRef, Registry
 
 READ = ((DEMAND_FEATURES, Zone.FEATURES), (CALENDAR_FEATURES, Zone.FEATURES))
 TOLD_EVERY = 50  # tenants
-BACK_DAYS = 28  # of the calendar: whether the last same weekdays were holidays
 Frames = dict[str, pd.DataFrame]
 
 
@@ -102,7 +100,9 @@ class _Nights:
     @classmethod
     def read(cls, ctx: Context, given: Mapping[str, Parameters]) -> _Nights:
         daily = [tenant for tenant, its in given.items() if its.counts == DAY]
-        return cls(ctx, given, by_tenant(features_of_night(ctx, daily)), by_tenant(_calendar(ctx, daily)))
+        first, last = ctx.night - timedelta(days=CALENDAR_BACK_DAYS), ctx.night + timedelta(days=MAX_HORIZON)
+        features, calendar = features_of(ctx.lake, daily, [ctx.night]), calendar_of(ctx.lake, daily, first, last)
+        return cls(ctx, given, by_tenant(features), by_tenant(calendar))
 
     def of(self, tenant: str) -> NightData:
         """Raises TenantError where there is nothing of the night."""
@@ -116,20 +116,6 @@ class _Nights:
         calendar = self.calendar.get(tenant)
         days = Calendar.from_features(empty_calendar() if calendar is None else calendar)
         return NightData(Origins.from_features(self.features[tenant]), days, given.horizon)
-
-
-def features_of_night(ctx: Context, tenants: Sequence[str]) -> pd.DataFrame:
-    """Feature rows of the night."""
-    rows = ctx.lake.read(DEMAND_FEATURES).where(in_set("tenant", tenants))
-    rows = rows.where(f"year = {ctx.night.year} AND date = DATE'{ctx.night}'")
-    return to_pandas(rows.select("tenant", *FEATURE_COLUMNS))
-
-
-def _calendar(ctx: Context, tenants: Sequence[str]) -> pd.DataFrame:
-    first, last = ctx.night - timedelta(days=BACK_DAYS), ctx.night + timedelta(days=MAX_HORIZON)
-    rows = ctx.lake.read(CALENDAR_FEATURES).where(in_set("tenant", tenants))
-    rows = rows.where(f"date >= DATE'{first}' AND date <= DATE'{last}'")
-    return to_pandas(rows.select("tenant", *CALENDAR_COLUMNS))
 
 
 def _forecast_tenant(ctx: Context, tenant: str, known: NightData, registry: Registry) -> Made:

@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 
 from expectations.contract import Zone
-from expectations.tables import CALENDAR_FEATURES, DEMAND_FEATURES, HORIZON_DAYS, SALES
+from expectations.tables import HORIZON_DAYS, SALES
 from jobs import promotions
 from jobs.context import Context
-from jobs.demand_data import CALENDAR_COLUMNS, FEATURE_COLUMNS, to_pandas
+from jobs.demand_data import CALENDAR_BACK_DAYS, calendar_of, features_of, to_pandas
 from jobs.lake import in_set
 from models.demand.arrays import Floats, day, nan_mean
 from models.demand.calendar import Calendar
@@ -42,7 +42,6 @@ from models.registry import ModelRef, Registry
 
 TRIAL_DAYS = 90  # after which a trial ends in any case: nights may be missing
 ASKED_WEEKS = 4  # before the night, from whose origins a former champion is asked
-BACK_DAYS = 28  # of the calendar: whether the last same weekdays were holidays
 
 
 @dataclass(frozen=True)
@@ -90,9 +89,8 @@ def settle(
     `losses` has a row a night: model_version, challenger_version, and mean losses pinball, challenger_pinball and
     naive_pinball. `rows` are the ledger's of the tenant, the oldest first.
     """
-    past, champion, challenger = _Past(rows), registry.champion(tenant), registry.challenger(tenant)
-    challenger = _healed(challenger, champion, past, registry)
-    champion = registry.champion(tenant)
+    past = _Past(rows)
+    champion, challenger = _healed(registry.champion(tenant), registry.challenger(tenant), past, registry)
     if champion is None or losses["night"].max() > ctx.night - timedelta(days=TRIAL_AHEAD):
         return
     mine = losses[losses["model_version"] == champion.version]
@@ -110,17 +108,19 @@ def settle(
         _roll_back(ctx, tenant, champion, behind, registry.challenger(tenant), together, past, registry)
 
 
-def _healed(challenger: ModelRef | None, champion: ModelRef | None, past: _Past, registry: Registry) -> ModelRef | None:
-    """The challenger, after what a crash between the ledger and the alias has left undone."""
+def _healed(
+    champion: ModelRef | None, challenger: ModelRef | None, past: _Past, registry: Registry
+) -> tuple[ModelRef | None, ModelRef | None]:
+    """Champion and challenger, after what a crash between the ledger and the alias has left undone."""
     if challenger is None:
-        return None
+        return champion, None
     if (champion and challenger.version == champion.version) or past.ended(challenger):
         registry.retire(challenger)
-        return None
+        return champion, None
     if past.last(challenger) == CHAMPION:
         registry.promote(challenger)
-        return None
-    return challenger
+        return challenger, None
+    return champion, challenger
 
 
 def _tried(
@@ -207,15 +207,13 @@ def _gain(ctx: Context, tenant: str, ref: ModelRef, registry: Registry) -> float
     nights = [ctx.night - timedelta(days=7 * week) for week in range(1, ASKED_WEEKS + 1)]
     if model.last_day > day(nights[-1]):
         return float("nan")
-    features = ctx.lake.read(DEMAND_FEATURES).where(in_set("tenant", [tenant]))
-    listed = ", ".join(f"DATE'{night}'" for night in nights)
-    features = features.where(f"year >= {nights[-1].year} AND date IN ({listed})")
-    origins = Origins.from_features(to_pandas(features.select(*FEATURE_COLUMNS)))
+    origins = Origins.from_features(features_of(ctx.lake, [tenant], nights))
     origins = origins.take(origins.enough & ~origins.dead)
     sold = ctx.lake.read(SALES, Zone.SILVER).where(in_set("tenant", [tenant])).where("superseded_at IS NULL")
     sold = sold.where(f"date > DATE'{nights[-1]}' AND date <= DATE'{ctx.night}'")
     sales = to_pandas(sold.select("site", "product", "date", "units"))
-    calendar = _calendar(ctx, tenant, nights[-1])
+    first, last = nights[-1] - timedelta(days=CALENDAR_BACK_DAYS), ctx.night + timedelta(days=HORIZON_DAYS)
+    calendar = Calendar.from_features(calendar_of(ctx.lake, [tenant], first, last))
     each = [pd.DataFrame({"pinball": [], "naive_pinball": []})]
     for night in nights:
         some = origins.take(origins.day == day(night))
@@ -227,13 +225,6 @@ def _gain(ctx: Context, tenant: str, ref: ModelRef, registry: Registry) -> float
             each.append(score(said, said.take(some.key[:0]), some, units))
     loss, naive = (np.concatenate([s[c].to_numpy(dtype=float) for s in each]) for c in ("pinball", "naive_pinball"))
     return float(1 - nan_mean(loss[None])[0] / nan_mean(naive[None])[0]) if len(loss) else float("nan")
-
-
-def _calendar(ctx: Context, tenant: str, first: date) -> Calendar:
-    rows = ctx.lake.read(CALENDAR_FEATURES).where(in_set("tenant", [tenant]))
-    begin, end = first - timedelta(days=BACK_DAYS), ctx.night + timedelta(days=HORIZON_DAYS)
-    rows = rows.where(f"date >= DATE'{begin}' AND date <= DATE'{end}'")
-    return Calendar.from_features(to_pandas(rows.select(*CALENDAR_COLUMNS)))
 
 
 def _note(ctx: Context, tenant: str, ref: ModelRef, champion: ModelRef, decision: Decision) -> None:

@@ -21,7 +21,7 @@ from models.demand.fallback import (
 )
 from models.demand.model import DemandModel
 from models.demand.origins import Origins
-from models.demand.parameters import HISTORY
+from models.demand.parameters import HISTORY, QUANTILE_COLUMNS
 from models.demand.sums import points
 
 COLUMNS = (
@@ -30,9 +30,7 @@ COLUMNS = (
     "date",
     "period",
     "horizon",
-    "units_q10",
-    "units_q50",
-    "units_q90",
+    *QUANTILE_COLUMNS,
     "units_point",
     "method",
     "fallback_reason",
@@ -105,7 +103,7 @@ def _rows(origins: Origins, units: Floats, point: Floats, method: Strings, reaso
         "date": pd.Series(dates.astype("datetime64[s]")).dt.date if n else pd.Series(dtype=object),
         "period": period.name,
         "horizon": horizon,
-        **{name: units[:, :, q].reshape(-1) for q, name in enumerate(("units_q10", "units_q50", "units_q90"))},
+        **{name: units[:, :, q].reshape(-1) for q, name in enumerate(QUANTILE_COLUMNS)},
         "units_point": point.reshape(-1),
         "method": method[each],
         "fallback_reason": reason[each],

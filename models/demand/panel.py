@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from models.demand.arrays import Bools, Floats, Ints, Strings, days, strings
+from models.demand.arrays import Bools, Floats, Ints, Strings, codes, days, strings
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,7 @@ class Panel:
 
     def rows_of(self, keys: Strings) -> Ints:
         """Row of each key, -1 where the panel does not have it."""
-        if len(self.keys) == 0:
-            return np.full(len(keys), -1)
-        at = np.clip(np.searchsorted(self.keys, keys), 0, len(self.keys) - 1).astype(np.int64)
-        return np.where(self.keys[at] == keys, at, -1)
+        return codes(keys, self.keys)
 
     def after(self, keys: Strings, day: Ints, horizon: int, until: int | None = None) -> Floats:
         """Units of the `horizon` days after `day`, (len(keys), horizon); NaN where unknown or later than `until`."""

@@ -17,6 +17,7 @@ FLOORS = (SEASONAL_NAIVE, HISTORY)  # without skill: each model must beat both
 DAILY_ONLY = (PROPHET,)  # it knows weeks and years of days
 MEMBERS = (*FLOORS, LIGHTGBM, LSTM, *PATHS)
 QUANTILES = (0.1, 0.5, 0.9)
+QUANTILE_COLUMNS = ("units_q10", "units_q50", "units_q90")  # of the tables of forecasts
 MEDIAN = 0.5
 T = TypeVar("T")
 

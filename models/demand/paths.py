@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from models.demand import prophet, statistical
-from models.demand.arrays import Floats, Ints, Strings, divide, nan_mean, to_date
+from models.demand.arrays import Floats, Ints, Strings, codes, divide, nan_mean, to_date
 from models.demand.calendar import Calendar
 from models.demand.origins import Origins
 from models.demand.panel import Panel
@@ -164,8 +164,7 @@ class Paths:
 
     def predict(self, origins: Origins, horizon: int) -> Floats:
         """(n, horizon, 3) in pieces; NaN for a series without a path and for periods that the path does not reach."""
-        at = np.clip(np.searchsorted(self.keys, origins.key), 0, len(self.keys) - 1)
-        row = np.where(self.keys[at] == origins.key, at, -1)
+        row = codes(origins.key, self.keys)
         ahead = self._at(row, origins.day, np.arange(1, horizon + 1))
         behind = self._at(row, origins.day, -np.arange(origins.lags.shape[1]))
         level = _level(origins.lags, behind)

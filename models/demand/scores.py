@@ -7,12 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from models.demand.arrays import Bools, Floats, Ints, Strings, codes, days, divide, nan_mean, strings
+from models.demand.arrays import Bools, Floats, Strings, codes, days, divide, nan_mean, strings
 from models.demand.evaluate import pinball
 from models.demand.fallback import naive_of_the_night
 from models.demand.origins import Origins
+from models.demand.parameters import QUANTILE_COLUMNS
 
-QUANTILE_COLUMNS = ("units_q10", "units_q50", "units_q90")
+SAID = (
+    "site",
+    "product",
+    "horizon",
+    *QUANTILE_COLUMNS,
+    "method",
+    "model_version",
+)  # columns of forecasts that are looked at
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,7 @@ class Said:
 
     @classmethod
     def of(cls, rows: pd.DataFrame, ahead: int) -> Said:
-        """From rows of DEMAND_FORECAST of one night. A series that lacks one of the first `ahead` days is left out."""
+        """From rows of DEMAND_FORECAST (SAID) of one night. A series that lacks one of the first `ahead` days is left out."""
         rows = rows[rows["horizon"] <= ahead]
         key = strings(rows["site"]) + "/" + strings(rows["product"])
         order = np.lexsort((rows["horizon"].to_numpy(), key))
@@ -126,8 +134,3 @@ def _inside(units: Floats, quantiles: Floats) -> Bools:
 
 def _loss(units: Floats, quantiles: Floats, size: Floats) -> Floats:
     return nan_mean(pinball(units, quantiles)) / size
-
-
-def by_night(scores: pd.DataFrame, column: str, night: Ints) -> Floats:
-    """Mean of `column` over series for each of the nights, (nights,); NaN where there is none."""
-    return scores.groupby("night")[column].mean().reindex(night).to_numpy(dtype=float)

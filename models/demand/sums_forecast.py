@@ -11,6 +11,7 @@ from models.demand.arrays import Floats, Strings, day
 from models.demand.fallback import CHAMPION
 from models.demand.hierarchy import BOTTOM, Hierarchy
 from models.demand.hierarchy import COLUMNS as NAMES
+from models.demand.parameters import QUANTILE_COLUMNS
 from models.demand.spans import spans
 from models.demand.sums import Piece, Sums
 
@@ -21,9 +22,7 @@ COLUMNS = (
     "date",
     "days",
     "units_point",
-    "units_q10",
-    "units_q50",
-    "units_q90",
+    *QUANTILE_COLUMNS,
     "series",
     "series_by_fallback",
 )
@@ -38,7 +37,7 @@ def sums(rows: pd.DataFrame, columns: Mapping[str, Strings], model: Sums, seed: 
         return pd.DataFrame(columns=list(COLUMNS))
     horizon = int(rows["horizon"].max())
     first = rows.iloc[::horizon]
-    quantiles = rows[["units_q10", "units_q50", "units_q90"]].to_numpy(dtype=float).reshape(-1, horizon, 3)
+    quantiles = rows[list(QUANTILE_COLUMNS)].to_numpy(dtype=float).reshape(-1, horizon, 3)
     point = rows["units_point"].to_numpy(dtype=float).reshape(-1, horizon)
     pieces = spans(day(first["date"].iloc[0]) - 1, horizon)
     of_level = _counts(Hierarchy.of(columns), np.asarray(first["method"] != CHAMPION, dtype=float))
@@ -66,7 +65,7 @@ def _rows(piece: Piece, series: Floats, fallback: Floats) -> pd.DataFrame:
             "date": np.tile(piece.spans.first.astype("datetime64[s]"), many),
             "days": np.tile(piece.spans.days, many).astype(np.int32),
             "units_point": piece.points.reshape(-1),
-            **{f"units_q{q}": piece.quantiles[..., k].reshape(-1) for k, q in enumerate((10, 50, 90))},
+            **{name: piece.quantiles[..., k].reshape(-1) for k, name in enumerate(QUANTILE_COLUMNS)},
             "series": series[each].astype(np.int32),
             "series_by_fallback": fallback[each].astype(np.int32),
         },
