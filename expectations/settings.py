@@ -43,6 +43,18 @@ class Settings:
     tenants: str = ""  # default tenants of a run, comma-separated; empty for all
     gateway: str = ""  # name of the gateway that `uretimiq-edge` is; default: the machine's name
     data: str = "../shared/data"  # real data for tests and examples
+    state: str = field(
+        default="", repr=False
+    )  # users, keys and the audit log: postgresql://...; default: SQLite in HOME
+    secret_key: str = field(default="", repr=False)  # signs tokens, seals second factors; made in HOME in development
+    oidc_client_secret: str = field(default="", repr=False)  # of the company's own login, see HOME/oidc.yaml
+    redis: str = field(default="", repr=False)  # counts rate limits of several processes together: redis://...
+    hosts: str = ""  # names by which the API is called, comma-separated; loopback alone if empty
+    proxies: str = ""  # addresses of proxies of which X-Forwarded-For is believed, comma-separated
+    origins: str = ""  # pages elsewhere that may call the API (CORS), comma-separated
+    rate_user: str = "3000/minute"  # requests of one user or key
+    rate_address: str = "6000/minute"  # requests from one address
+    rate_sign_in: str = "30/minute"  # sign-ins from one address
     log_level: str = "INFO"
 
     @property

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -14,12 +16,14 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from fastapi.testclient import TestClient
+from sqlalchemy import create_engine, make_url
 
 from expectations import settings as settings_module
 from expectations.contract import Contract
 from expectations.settings import Settings
 from expectations.tables import DEMAND_EXPLANATIONS, DEMAND_FORECAST, JOB_RUNS, PROMOTIONS
 from serving.app import create_app
+from serving.state.database import State, connect
 
 NIGHT = date(2026, 3, 1)
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -228,6 +232,40 @@ def make_api() -> Iterator[Callable[..., Api]]:
         return client
 
     return make
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """Address of a real PostgreSQL server; a test that needs it is skipped where its wheel is missing."""
+    server = pytest.importorskip("pgserver", reason="the wheel pgserver (a real PostgreSQL) is not installed here")
+    folder = tempfile.mkdtemp(prefix="uretimiq-pg-")
+    with server.get_server(folder, cleanup_mode="delete") as running:
+        yield running.get_uri()
+
+
+@pytest.fixture
+def empty_postgresql(postgresql: str) -> Iterator[str]:
+    """Address of a PostgreSQL database without tables."""
+    name = f"test_{uuid.uuid4().hex}"
+    server = create_engine(postgresql.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    yield make_url(postgresql).set(database=name).render_as_string(hide_password=False)
+    with server.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    server.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def state(request: pytest.FixtureRequest, plant: Plant) -> Iterator[State]:
+    """The state database, migrated: the same test runs on both."""
+    settings = plant.settings
+    if request.param == "postgresql":
+        settings = replace(settings, state=request.getfixturevalue("empty_postgresql"))
+    state = connect(settings)
+    state.migrate()
+    yield state
+    state.engine.dispose()
 
 
 @pytest.fixture
