@@ -52,9 +52,9 @@ class Settings:
     hosts: str = ""  # names by which the API is called, comma-separated; loopback alone if empty
     proxies: str = ""  # addresses of proxies of which X-Forwarded-For is believed, comma-separated
     origins: str = ""  # pages elsewhere that may call the API (CORS), comma-separated
-    rate_user: str = "3000/minute"  # requests of one user or key
-    rate_address: str = "6000/minute"  # requests from one address
-    rate_sign_in: str = "30/minute"  # sign-ins from one address
+    rate_user: int = 3000  # requests a minute of one user or key
+    rate_address: int = 6000  # requests a minute from one address
+    rate_sign_in: int = 30  # sign-ins a minute from one address
     log_level: str = "INFO"
 
     @property
@@ -150,6 +150,9 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     values["home"] = home
     if "port" in values:
         values["port"] = _port(str(values["port"]))
+    for name in ("rate_user", "rate_address", "rate_sign_in"):
+        if name in values:
+            values[name] = _rate(name, str(values[name]))
     settings = Settings(**values)  # type: ignore[arg-type]
     if settings.environment not in ("development", "production"):
         raise SettingsError(f"{PREFIX}ENVIRONMENT={settings.environment}: use development or production")
@@ -161,4 +164,10 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 def _port(text: str) -> int:
     if not text.isdigit() or not 1024 <= int(text) <= 45000:
         raise SettingsError(f"{PREFIX}PORT={text}: use a number from 1024 to 45000")
+    return int(text)
+
+
+def _rate(name: str, text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 10_000_000:
+        raise SettingsError(f"{PREFIX}{name.upper()}={text}: use a number of requests a minute, 1 or more")
     return int(text)

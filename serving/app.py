@@ -9,43 +9,39 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from expectations.settings import Settings
 from serving import examples, page, problems, schemas
 from serving.explanations import Explanations
 from serving.forecasts import Forecasts
+from serving.identity import oidc_config, secret
+from serving.identity.access import Guard
+from serving.identity.admin_routes import AdminRoutes
+from serving.identity.auth_routes import AuthRoutes, Door
+from serving.identity.documents import add_security
+from serving.identity.limits import InRedis, Limits, Memory
+from serving.identity.me_routes import MeRoutes
+from serving.identity.oidc import Company
+from serving.identity.oidc_routes import OidcRoutes
+from serving.identity.passwords import Passwords
+from serving.identity.service import Identity, build
 from serving.lake import Lake
 from serving.render import json_bytes
 from serving.runs import Ledger
+from serving.shield import Shield
+from serving.state.database import open_state
 from serving.status import StatusRoutes
 from serving.tenants import TenantRoutes
 
 TITLE = "ÜretimIQ API"
 ABOUT = (
-    "The demand forecasts of every night, and how the platform is doing. A tenant's address gives its rows alone. "
+    "The demand forecasts of every night, and how the platform is doing. A tenant's address gives its rows alone, to "
+    "those who have a role there: sign in at /v1/auth/token, or send an API key. "
     "Errors are application/problem+json (RFC 9457)."
 )
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-
-
-class LoopbackOnly:
-    """Refuses requests meant for another host: a page elsewhere whose name was made to point at loopback reads nothing."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
-            name = host if host.endswith("]") else host.rsplit(":", 1)[0]
-            if name.lower() not in LOOPBACK:
-                refused = problems.answer("host-refused", problems.KINDS["host-refused"].example)
-                await refused(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
 
 
 def _utc_now() -> datetime:
@@ -53,21 +49,39 @@ def _utc_now() -> datetime:
 
 
 def create_app(
-    settings: Settings, now: Callable[[], datetime] = _utc_now, seconds: Callable[[], float] = time.monotonic
+    settings: Settings,
+    now: Callable[[], datetime] = _utc_now,
+    seconds: Callable[[], float] = time.monotonic,
+    passwords: Passwords | None = None,
 ) -> FastAPI:
-    """The API over the lake of `settings`, which need not be there yet.
+    """The API over the lake of `settings`, which need not be there yet, and over its state database.
 
-    `now` is the clock, in UTC; `seconds` counts the time between two looks for a newer version.
+    `now` is the clock, in UTC; `seconds` counts the time between two looks for a newer version; `passwords` says how
+    hard a password is hashed. Raises StateError, SettingsError.
     """
     lake = Lake(settings, seconds)
     ledger = Ledger(lake)
     forecasts = Forecasts(lake, ledger)
+    state = open_state(settings)
+    identity = build(state, secret.load(settings), now, passwords)
+    limits = Limits(InRedis(settings.redis) if settings.redis else Memory(), now)
     app = FastAPI(title=TITLE, description=ABOUT, version=version("uretimiq"), docs_url=None, redoc_url=None)
+    app.state.identity = identity
+    app.state.guard = Guard(
+        identity.tokens, identity.users.principal, identity.keys.principal, limits, settings.rate_user, seconds
+    )
     problems.install(app)
-    app.add_middleware(LoopbackOnly)
+    _add_layers(app, settings, limits, identity)
+    _add_health(app, forecasts)
     app.include_router(TenantRoutes(forecasts, Explanations(lake, forecasts), now).router)
     app.include_router(StatusRoutes(lake, ledger, now).router)
-    _add_health(app, forecasts)
+    door = Door(limits, settings.rate_sign_in)
+    app.include_router(AuthRoutes(identity, door, _words(settings.origins)).router)
+    told = oidc_config.load(settings)
+    company = Company(told, settings.oidc_client_secret, state, now) if told else None
+    app.include_router(OidcRoutes(identity, company, door).router)
+    app.include_router(MeRoutes(identity, door).router)
+    app.include_router(AdminRoutes(identity).router)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     index = ""
 
@@ -78,6 +92,29 @@ def create_app(
         return HTMLResponse(index)
 
     return app
+
+
+def _add_layers(app: FastAPI, settings: Settings, limits: Limits, identity: Identity) -> None:
+    """What every request passes, the last one first."""
+    if settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=_words(settings.origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+            expose_headers=["X-Request-ID", "Link", "Retry-After"],
+        )
+    app.add_middleware(
+        Shield,
+        hosts=_words(settings.hosts),
+        rate=settings.rate_address,
+        limits=limits,
+        denied=identity.audit.denied,
+    )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def _add_health(app: FastAPI, forecasts: Forecasts) -> None:
@@ -102,6 +139,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document, with the schema that all errors share."""
     if not app.openapi_schema:
         document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        add_security(document, app)
         document["components"]["schemas"]["Problem"] = schemas.Problem.model_json_schema()
         app.openapi_schema = document
     return app.openapi_schema

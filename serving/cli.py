@@ -1,4 +1,4 @@
-"""`uretimiq-api`: serves the API on loopback."""
+"""`uretimiq-api`: serves the API; its commands look after users, keys and the state database."""
 
 from __future__ import annotations
 
@@ -8,35 +8,45 @@ import socket
 import click
 
 from expectations import settings as shared
+from serving import commands
 
 
-@click.command(context_settings={"show_default": True})
-@click.option("--host", default="127.0.0.1", help="Loopback address to listen on.")
+@click.group(invoke_without_command=True, context_settings={"show_default": True})
+@click.option("--host", default="127.0.0.1", help="Address to listen on; beyond loopback only with URETIMIQ_HOSTS.")
 @click.option("--port", type=click.IntRange(1, 65535), show_default="URETIMIQ_PORT, 8300", help="Port to listen on.")
 @click.version_option(package_name="uretimiq")
-def main(host: str, port: int | None) -> None:
+@click.pass_context
+def main(context: click.Context, host: str, port: int | None) -> None:
     """Serve forecasts and status over HTTP, from the lake under URETIMIQ_HOME or at URETIMIQ_LAKE.
 
-    It answers on this machine only, since there is no login yet. A new night is served without a restart.
+    It answers those who sign in or send an API key: `uretimiq-api user add` makes the first user. A new night is served
+    without a restart.
     """
+    if context.invoked_subcommand:
+        return
     try:
         settings = shared.load()
     except shared.SettingsError as error:
         raise click.ClickException(str(error)) from error
-    address = _loopback(host)
+    address = _address(host, settings)
     listening = _listen(address, port or settings.port)
     _serve(settings, listening)
 
 
-def _loopback(host: str) -> str:
-    """The address of `host`, if it is loopback."""
+for command in (commands.user, commands.key, commands.migrate):
+    main.add_command(command)
+
+
+def _address(host: str, settings: shared.Settings) -> str:
+    """The address of `host`, if it is loopback or the names by which others call it are known."""
     try:
         address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
     except ValueError as error:
         raise click.ClickException(f"--host {host}: give an address, such as 127.0.0.1") from error
-    if not address.is_loopback:
+    if not address.is_loopback and not settings.hosts:
         raise click.ClickException(
-            f"--host {host}: refused, since the API has no login yet and would show every tenant's data; use 127.0.0.1"
+            f"--host {host}: refused while URETIMIQ_HOSTS is empty: name there the hosts by which the API is called "
+            "from elsewhere, with a proxy for TLS before it; or use 127.0.0.1"
         )
     return str(address)
 
@@ -58,10 +68,22 @@ def _serve(settings: shared.Settings, listening: socket.socket) -> None:
     import uvicorn  # here, since a refused host or --help need not load the server
 
     from serving.app import create_app
+    from serving.state.database import StateError
 
+    try:
+        app = create_app(settings)
+    except (shared.SettingsError, StateError) as error:
+        raise click.ClickException(str(error)) from error
     address, port = listening.getsockname()[:2]
     shown = f"[{address}]" if ":" in address else address
     click.echo(f"ÜretimIQ API: http://{shown}:{port}/ reads {settings.lake_uri}; Ctrl-C stops it")
     level = settings.log_level.lower()
-    config = uvicorn.Config(create_app(settings), log_level=level, access_log=level == "debug", server_header=False)
+    config = uvicorn.Config(
+        app,
+        log_level=level,
+        access_log=level == "debug",
+        server_header=False,
+        proxy_headers=bool(settings.proxies),  # else anybody could name the address that is counted for him
+        forwarded_allow_ips=settings.proxies or None,
+    )
     uvicorn.Server(config).run(sockets=[listening])

@@ -13,21 +13,23 @@ _STYLE = (
 
 def index(document: dict[str, Any]) -> str:
     """`document`: the OpenAPI document of the app. Returns a whole HTML page."""
-    told = "".join(_address(path, spec["get"]) for path, spec in document["paths"].items() if "get" in spec)
+    told = "".join(
+        _address(path, method, spec) for path, specs in document["paths"].items() for method, spec in specs.items()
+    )
     title = escape(document["info"]["title"])
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
         f"<h1>{title}</h1><p>{escape(document['info']['description'])}</p>"
-        '<p>Begin with <a href="/v1/status">/v1/status</a>, which names the tenants; '
+        "<p>Begin with /v1/status, which names the tenants; "
         f'for programs there is <a href="/openapi.json">/openapi.json</a>.</p>{told}</html>'
     )
 
 
-def _address(path: str, spec: dict[str, Any]) -> str:
+def _address(path: str, method: str, spec: dict[str, Any]) -> str:
     shown = escape(path)
-    linked = shown if "{" in path else f'<a href="{shown}">{shown}</a>'
+    linked = shown if "{" in path or method != "get" else f'<a href="{shown}">{shown}</a>'
     rows = "".join(_parameter(p) for p in spec.get("parameters", ()) if p["in"] != "header")
-    return f"<h2><code>{linked}</code></h2><p>{escape(spec.get('description', ''))}</p><table>{rows}</table>"
+    return f"<h2><code>{method.upper()} {linked}</code></h2><p>{escape(spec.get('description', ''))}</p><table>{rows}</table>"
 
 
 def _parameter(spec: dict[str, Any]) -> str:

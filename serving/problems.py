@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +13,11 @@ from starlette.exceptions import HTTPException
 
 from serving.lake import AnswerError, NotThereError, UnreadableError
 
-log = logging.getLogger(__name__)
-
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:uretimiq:problem:"
 RETRY_SECONDS = 30
+OF_ALL = ("bad-request", "host-refused", "too-large", "too-many-requests", "internal")
+OF_GUARDED = ("unauthorized", "forbidden")
 
 
 @dataclass(frozen=True)
@@ -29,6 +27,7 @@ class Kind:
     status: int
     title: str
     example: str
+    audited: bool = False  # an access that was refused, not a question without an answer
 
 
 KINDS = {
@@ -52,10 +51,29 @@ KINDS = {
         "No such explanation",
         "'acme' has no explanation of ankara/P-9 in the night of 2026-03-01: take the series from /v1/tenants/acme/series",
     ),
-    "not-found": Kind(404, "No such address", "there is nothing at /v2: the addresses are listed at /"),
-    "not-allowed": Kind(405, "Not possible here", "the API only reads: use GET"),
+    "unauthorized": Kind(
+        401, "Not signed in", "sign in at /v1/auth/token, or send an API key: Authorization: Bearer ...", audited=True
+    ),
+    "sign-in-refused": Kind(400, "Sign-in refused", "name, password or code is wrong", audited=True),
+    "code-needed": Kind(
+        400, "A second factor is needed", "a code of the second factor is needed: send it as `code`", audited=True
+    ),
+    "bad-token-request": Kind(400, "The form cannot be read", "form: grant_type is missing"),
+    "forbidden": Kind(403, "Not allowed", "user:ayse may not use keys:write at 'acme'", audited=True),
+    "cross-site": Kind(403, "Refused from another page", "the request comes from another site", audited=True),
+    "too-many-requests": Kind(429, "Too many requests", "more requests than allowed: try again in 20 s", audited=True),
+    "locked": Kind(429, "Too many failed sign-ins", "too many failed sign-ins: try again in 60 s", audited=True),
+    "too-large": Kind(413, "The body is too large", "a body may have 1048576 bytes at most", audited=True),
+    "unknown-key": Kind(404, "No such key", "'acme' has no API key urt_key_4be1c07a that could be revoked"),
+    "no-company-login": Kind(404, "No login of a company", "no login of a company is set up"),
+    "login-unavailable": Kind(503, "The company's login does not answer", "the company's login does not answer"),
+    "not-found": Kind(404, "No such address", "there is nothing at /v2: the addresses are listed at /", audited=True),
+    "not-allowed": Kind(405, "Not possible here", "this address does not take POST: it is listed at /", audited=True),
     "host-refused": Kind(
-        421, "Host refused", "without login the API answers on loopback only: use http://127.0.0.1 with the port"
+        421,
+        "Host refused",
+        "this name is not one of the API's: use http://127.0.0.1 with the port, or set URETIMIQ_HOSTS",
+        audited=True,
     ),
     "no-night-yet": Kind(503, "No night has run yet", str(NotThereError())),
     "unreadable": Kind(503, "The lake cannot be read", str(UnreadableError())),
@@ -64,17 +82,38 @@ KINDS = {
 
 
 class Problem(AnswerError):
-    """A request that cannot be answered as it is: `kind` is a key of KINDS, `detail` one line with the remedy."""
+    """A request that cannot be answered as it is: `kind` is a key of KINDS, `detail` one line with the remedy.
 
-    def __init__(self, kind: str, detail: str) -> None:
+    `retry` says in how many seconds to ask again; `error` is the code of RFC 6749, for those who read that.
+    """
+
+    def __init__(self, kind: str, detail: str, retry: int | None = None, error: str | None = None) -> None:
         super().__init__(detail)
         self.kind = kind
+        self.retry = retry
+        self.error = error
 
 
-def answer(kind: str, detail: str) -> JSONResponse:
+def answer(kind: str, detail: str, retry: int | None = None, error: str | None = None) -> JSONResponse:
     """The problem as a response."""
-    headers = {"Retry-After": str(RETRY_SECONDS)} if KINDS[kind].status == 503 else None
-    return JSONResponse(body(kind, detail), KINDS[kind].status, headers, MEDIA_TYPE)
+    status, headers = KINDS[kind].status, {}
+    if retry or status == 503:
+        headers["Retry-After"] = str(retry or RETRY_SECONDS)
+    if status == 401:  # where RFC 6750 wants the code
+        headers["WWW-Authenticate"] = 'Bearer realm="uretimiq"' + (f', error="{error}"' if error else "")
+        error = None
+    if error:
+        headers["Cache-Control"] = "no-store"
+    more = {"error": error} if error else {}
+    return JSONResponse(body(kind, detail) | more, status, headers, MEDIA_TYPE)
+
+
+def refused(request: Request, error: AnswerError) -> JSONResponse:
+    """The problem as a response, noted on the request for the audit log."""
+    request.state.refused = (error.kind, str(error))
+    if isinstance(error, Problem):
+        return answer(error.kind, str(error), error.retry, error.error)
+    return answer(error.kind, str(error))
 
 
 def body(kind: str, detail: str) -> dict[str, Any]:
@@ -91,15 +130,22 @@ def body(kind: str, detail: str) -> dict[str, Any]:
 def responses(*kinds: str) -> dict[int | str, dict[str, Any]]:
     """The OpenAPI entries of errors, each with its example."""
     found: dict[int | str, dict[str, Any]] = {}
-    for kind in (*kinds, "bad-request", "host-refused", "internal"):
+    merge(found, *kinds, *OF_ALL)
+    return found
+
+
+def merge(found: dict[Any, dict[str, Any]], *kinds: str) -> None:
+    """Add the entries of more errors to `found`, which is keyed by status: as a number, or as a document has it, as text."""
+    texts = any(isinstance(status, str) for status in found)
+    for kind in kinds:
         spec = KINDS[kind]
-        entry = found.setdefault(spec.status, {"description": spec.title, "content": {MEDIA_TYPE: {"examples": {}}}})
+        status: int | str = str(spec.status) if texts else spec.status
+        entry = found.setdefault(status, {"description": spec.title, "content": {MEDIA_TYPE: {"examples": {}}}})
         if spec.title not in entry["description"]:
             entry["description"] += f"; {spec.title[0].lower()}{spec.title[1:]}"
         content = entry["content"][MEDIA_TYPE]
         content["schema"] = {"$ref": "#/components/schemas/Problem"}
         content["examples"][kind] = {"value": body(kind, spec.example)}
-    return found
 
 
 def told(errors: Iterable[Mapping[str, Any]]) -> str:
@@ -111,8 +157,8 @@ def install(app: FastAPI) -> None:
     """Make every error of `app` a problem."""
 
     @app.exception_handler(AnswerError)
-    async def lake(_: Request, error: AnswerError) -> JSONResponse:
-        return answer(error.kind, str(error))
+    async def known(request: Request, error: AnswerError) -> JSONResponse:
+        return refused(request, error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -121,13 +167,11 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         if error.status_code == 405:
-            return answer("not-allowed", KINDS["not-allowed"].example)
+            why = f"this address does not take {request.method}: what it takes is listed at /"
+            return refused(request, Problem("not-allowed", why))
         if error.status_code == 404:
-            return answer("not-found", f"there is nothing at {request.url.path}: the addresses are listed at /")
+            why = f"there is nothing at {request.url.path}: the addresses are listed at /"
+            return refused(request, Problem("not-found", why))
+        if error.status_code == 413:
+            return refused(request, Problem("too-large", KINDS["too-large"].example))
         return answer("bad-request", str(error.detail))
-
-    @app.exception_handler(Exception)
-    async def internal(_: Request, __: Exception) -> JSONResponse:
-        handle = uuid.uuid4().hex[:8]
-        log.error("request %s failed; the cause follows", handle)  # uvicorn logs the stack trace itself
-        return answer("internal", f"the server failed on this request: its log names the cause under {handle}")

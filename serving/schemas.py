@@ -29,6 +29,7 @@ class Problem(Answer):
     title: str
     status: int
     detail: str = Field(description="What is wrong, where, and what to do; one line")
+    error: str | None = Field(None, description="Code of RFC 6749, where tokens are asked for")
 
 
 def _model(name: str, columns: Iterable[Column], base: type[Answer] = Answer) -> type[Answer]:

@@ -7,12 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
 from expectations.contract import Contract, Zone
 from expectations.tables import TABLES
 from serving import examples, schemas
+from serving.identity.access import Access, Where
 from serving.lake import Lake, NotThereError, Snapshot, UnreadableError
 from serving.problems import responses
 from serving.render import json_bytes
@@ -34,7 +35,8 @@ class StatusRoutes:
         self._ledger = ledger
         self._now = now
         self._threads = ThreadPoolExecutor(STATUS_THREADS, "status")
-        self.router = APIRouter(tags=["status"])
+        needs = [Depends(Access("status:read", Where.QUERY))]
+        self.router = APIRouter(tags=["status"], dependencies=needs)
         answers = {200: {"content": {"application/json": {"example": examples.STATUS}}}, **responses()}
         self.router.add_api_route("/v1/status", self.status, response_model=schemas.Status, responses=answers)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Depends, Path, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response, StreamingResponse
 
@@ -16,6 +16,7 @@ from expectations.contract import CODE
 from serving import examples, schemas
 from serving.explanations import Explanations
 from serving.forecasts import Forecasts, Found
+from serving.identity.access import Access
 from serving.nights import JSON, Night, Selection
 from serving.paging import Cursor, decode, encode, fingerprint
 from serving.problems import Problem, responses
@@ -37,7 +38,8 @@ class TenantRoutes:
         self._forecasts = forecasts
         self._explanations = explanations
         self._now = now
-        self.router = APIRouter(prefix="/v1/tenants/{tenant}", tags=["forecasts"])
+        needs = [Depends(Access("forecasts:read"))]
+        self.router = APIRouter(prefix="/v1/tenants/{tenant}", tags=["forecasts"], dependencies=needs)
         paged = ("bad-cursor", "cursor-gone")
         self._add("/forecasts", self.forecasts, schemas.ForecastPage, examples.PAGE, ForecastQuery, paged)
         self._add(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import random
+import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -147,3 +149,27 @@ def settings(s3_server: S3Server, tmp_path: Path) -> Settings:
         s3_secret_key=admin.secret_key,
         spark_memory="2g",
     )
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """Address of a real PostgreSQL server; a test that needs it is skipped where its wheel is missing."""
+    server = pytest.importorskip("pgserver", reason="the wheel pgserver (a real PostgreSQL) is not installed here")
+    folder = tempfile.mkdtemp(prefix="uretimiq-pg-")
+    with server.get_server(folder, cleanup_mode="delete") as running:
+        yield running.get_uri()
+
+
+@pytest.fixture
+def empty_postgresql(postgresql: str) -> Iterator[str]:
+    """Address of a PostgreSQL database without tables."""
+    from sqlalchemy import create_engine, make_url
+
+    name = f"test_{uuid.uuid4().hex}"
+    server = create_engine(postgresql.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    yield make_url(postgresql).set(database=name).render_as_string(hide_password=False)
+    with server.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    server.dispose()

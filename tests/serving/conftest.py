@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
-import uuid
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -14,19 +13,23 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from argon2 import PasswordHasher
 from deltalake import DeltaTable, write_deltalake
 from fastapi.testclient import TestClient
-from sqlalchemy import create_engine, make_url
 
 from expectations import settings as settings_module
 from expectations.contract import Contract
 from expectations.settings import Settings
 from expectations.tables import DEMAND_EXPLANATIONS, DEMAND_FORECAST, JOB_RUNS, PROMOTIONS
 from serving.app import create_app
-from serving.state.database import State, connect
+from serving.identity.passwords import Passwords
+from serving.identity.roles import EVERY, READS, Caller
+from serving.identity.service import Identity
+from serving.state.database import State, connect, embedded
 
 NIGHT = date(2026, 3, 1)
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 SERIES = (("ankara", "P-1"), ("ankara", "P-2"), ("bursa", "P-1"))
 
 
@@ -198,6 +201,10 @@ class Api(TestClient):
 
     clock: Clock
 
+    @property
+    def identity(self) -> Identity:
+        return self.app.state.identity
+
     def rows(self, address: str = "/v1/tenants/acme/forecasts", **params: Any) -> list[dict[str, Any]]:
         answer = self.get(address, params=params)
         assert answer.status_code == 200, answer.text[:300]
@@ -216,44 +223,45 @@ class Api(TestClient):
 
 
 @pytest.fixture
+def cheap() -> PasswordHasher:
+    """Argon2 with as little work as it does."""
+    return CHEAP
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
 def plant(tmp_path: Path) -> Plant:
     return Plant(replace(settings_module.load({}), home=tmp_path / "home"))
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated state database, to copy: migrating takes longer than most tests."""
+    home = tmp_path_factory.mktemp("migrated")
+    embedded(home).migrate()
+    return home / "state"
+
+
 @pytest.fixture
-def make_api() -> Iterator[Callable[..., Api]]:
-    """Makes a client over the lake of some settings."""
+def make_api(migrated: Path) -> Iterator[Callable[..., Api]]:
+    """Makes a client over the lake of some settings, with a key that reads everything."""
 
     def make(settings: Settings, clock: Clock | None = None) -> Api:
         clock = clock or Clock()
-        app = create_app(settings, lambda: clock.now, lambda: clock.seconds)
+        if not (settings.home / "state").exists():
+            shutil.copytree(migrated, settings.home / "state")
+        app = create_app(settings, lambda: clock.now, lambda: clock.seconds, Passwords(CHEAP))
         client = Api(app, base_url="http://127.0.0.1:8300", raise_server_exceptions=False)
         client.clock = clock
+        made = app.state.identity.keys.add(Caller("test"), EVERY, "reads all", READS)
+        client.headers["Authorization"] = f"Bearer {made.key}"
         return client
 
     return make
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """Address of a real PostgreSQL server; a test that needs it is skipped where its wheel is missing."""
-    server = pytest.importorskip("pgserver", reason="the wheel pgserver (a real PostgreSQL) is not installed here")
-    folder = tempfile.mkdtemp(prefix="uretimiq-pg-")
-    with server.get_server(folder, cleanup_mode="delete") as running:
-        yield running.get_uri()
-
-
-@pytest.fixture
-def empty_postgresql(postgresql: str) -> Iterator[str]:
-    """Address of a PostgreSQL database without tables."""
-    name = f"test_{uuid.uuid4().hex}"
-    server = create_engine(postgresql.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    yield make_url(postgresql).set(database=name).render_as_string(hide_password=False)
-    with server.connect() as connection:
-        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-    server.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

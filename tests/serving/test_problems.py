@@ -149,10 +149,13 @@ def test_an_unknown_address_points_to_the_list(api):
     )
 
 
-def test_the_api_only_reads(api):
+def test_a_method_that_an_address_does_not_take_is_refused(api):
     answer = api.post(FORECASTS)
 
-    assert (answer.status_code, answer.json()["detail"]) == (405, "the API only reads: use GET")
+    assert (answer.status_code, answer.json()["detail"]) == (
+        405,
+        "this address does not take POST: what it takes is listed at /",
+    )
 
 
 @pytest.mark.parametrize("host", ["uretimiq.example", "10.0.0.7:8300", "127.0.0.1.example:8300", "", "[::2]:8300"])

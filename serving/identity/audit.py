@@ -1,0 +1,73 @@
+"""The audit log: every change, each denied access. It is added to and read; nothing here changes or deletes a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, insert, select
+
+from serving.identity.roles import Caller
+from serving.state.database import State
+from serving.state.tables import AUDIT_LOG, NAME
+
+_TARGET = 300
+
+
+class Audit:
+    """Writes and reads `audit_log`."""
+
+    def __init__(self, state: State, now: Callable[[], datetime]) -> None:
+        self._state = state
+        self._now = now
+
+    def note(
+        self,
+        connection: Connection,
+        caller: Caller,
+        action: str,
+        target: str = "",
+        tenant: str | None = None,
+        **detail: Any,
+    ) -> None:
+        """Write down what `caller` did to `target`, in the transaction of the change itself."""
+        row = {
+            "at": self._now(),
+            "actor": _plain(caller.actor, NAME + 10),
+            "tenant": tenant and _plain(tenant, NAME),
+            "action": action,
+            "target": _plain(target, _TARGET),
+            "address": _plain(caller.address, NAME),
+            "request_id": _plain(caller.request_id, NAME),
+            "detail": detail,
+        }
+        connection.execute(insert(AUDIT_LOG).values(row))
+
+    def denied(self, caller: Caller, target: str, tenant: str | None, kind: str, detail: str) -> None:
+        """Write down a refused access."""
+        with self._state.write() as connection:
+            self.note(connection, caller, "denied", target, tenant, kind=kind, why=_plain(detail, _TARGET))
+
+    def page(
+        self,
+        tenant: str | None,
+        limit: int,
+        before: int | None = None,
+        actor: str | None = None,
+        action: str | None = None,
+    ) -> list[dict[str, Any]]:
+        """At most `limit` rows, newest first, older than row `before`; of one tenant, or of all and none if None."""
+        query: Select[Any] = select(AUDIT_LOG).order_by(AUDIT_LOG.c.audit_id.desc()).limit(limit)
+        for column, value in ((AUDIT_LOG.c.tenant, tenant), (AUDIT_LOG.c.actor, actor), (AUDIT_LOG.c.action, action)):
+            if value is not None:
+                query = query.where(column == value)
+        if before is not None:
+            query = query.where(AUDIT_LOG.c.audit_id < before)
+        with self._state.read() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _plain(text: str, most: int) -> str:
+    """The text in one line of at most `most` characters; PostgreSQL takes no NUL."""
+    return "".join(c if c.isprintable() else " " for c in text)[:most]

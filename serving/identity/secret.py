@@ -1,0 +1,82 @@
+"""The server's own secret: signs access tokens, seals the secrets of second factors, hashes what is random itself."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from expectations.settings import Settings, SettingsError
+
+BYTES = 32
+_LIKELY = ("secret", "password", "change", "default", "example", "uretimiq", "12345", "abcde", "test")
+
+
+class Secret:
+    """Keys made from the setting `secret_key`; of several, the first signs and seals, the others still read."""
+
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        self.signing = {hashlib.sha256(k.encode()).hexdigest()[:8]: _derived(k, b"access tokens") for k in keys}
+        sealing = [Fernet(base64.urlsafe_b64encode(_derived(k, b"second factors"))) for k in keys]
+        self._sealing = MultiFernet(sealing)
+
+    def seal(self, text: str) -> str:
+        return self._sealing.encrypt(text.encode()).decode()
+
+    def open(self, sealed: str) -> str | None:
+        """The text again; None where it was sealed by a key that is gone."""
+        try:
+            return self._sealing.decrypt(sealed.encode()).decode()
+        except InvalidToken:
+            return None
+
+
+def load(settings: Settings) -> Secret:
+    """The secret of `settings`; in development one is made in the home at the first start. Raises SettingsError."""
+    if settings.secret_key:
+        keys = tuple(key.strip() for key in settings.secret_key.split(",") if key.strip())
+        is_weak = any(_is_weak(key, settings.environment) for key in keys)
+        if is_weak or not keys:
+            raise SettingsError(
+                f"URETIMIQ_SECRET_KEY is too weak: take {BYTES} random bytes, `openssl rand -base64 {BYTES}`"
+            )
+        return Secret(keys)
+    if settings.environment != "development":
+        raise SettingsError(
+            "URETIMIQ_SECRET_KEY is missing: outside development give it, or its file by URETIMIQ_SECRET_KEY_FILE, "
+            f"or vault:PATH#FIELD; `openssl rand -base64 {BYTES}` makes one"
+        )
+    return Secret((_of_home(settings.home),))
+
+
+def fingerprint(token: str) -> str:
+    """How a random token is kept: of 128 random bits or more nothing is found by trying."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _is_weak(key: str, environment: str) -> bool:
+    if len(key.encode()) < BYTES or len(set(key)) < 10:
+        return True
+    return environment != "development" and any(word in key.lower() for word in _LIKELY)
+
+
+def _of_home(home: Path) -> str:
+    file = home / "state" / "secret.key"
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return file.read_text()
+    with os.fdopen(descriptor, "w") as opened:
+        opened.write(secrets.token_urlsafe(BYTES))
+    return file.read_text()
+
+
+def _derived(key: str, use: bytes) -> bytes:
+    return HKDF(SHA256(), BYTES, None, b"uretimiq " + use).derive(key.encode())

@@ -1,0 +1,121 @@
+"""Sessions: a family of refresh tokens, each good for one use. One used twice was stolen: the whole family ends."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from serving.identity.audit import Audit
+from serving.identity.roles import Caller
+from serving.identity.secret import fingerprint
+from serving.state.database import State
+from serving.state.tables import REFRESH_TOKENS, SESSIONS, USERS
+
+REFRESH_GOOD_FOR = timedelta(days=7)
+LONGEST = timedelta(days=90)  # then the user signs in again, however often the session was refreshed
+PREFIX = "urt_refresh_"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A session and its one refresh token that is still unused."""
+
+    user_id: str
+    session_id: str
+    refresh_token: str
+
+
+class RefreshError(Exception):
+    """The refresh token gives nothing; the message is one line for the caller."""
+
+    def __init__(self, why: str = "the refresh token is unknown, used or expired: sign in again") -> None:
+        super().__init__(why)
+
+
+class Sessions:
+    """Opens, continues and ends sessions."""
+
+    def __init__(self, state: State, audit: Audit, now: Callable[[], datetime]) -> None:
+        self._state = state
+        self._audit = audit
+        self._now = now
+
+    def open(self, connection: Connection, user_id: str) -> Opened:
+        """A new session, in the transaction of the sign-in."""
+        now = self._now()
+        session_id, ends = secrets.token_hex(16), now + LONGEST
+        row = {"session_id": session_id, "user_id": user_id, "created_at": now, "expires_at": ends}
+        connection.execute(insert(SESSIONS).values(row))
+        return self._next(connection, user_id, session_id, ends)
+
+    def refresh(self, token: str, caller: Caller) -> Opened:
+        """The next refresh token for this one. Raises RefreshError; a token used before ends its session."""
+        with self._state.write() as connection:
+            found = self._find(connection, token)
+            if found is None:
+                raise RefreshError
+            if found["used_at"] is None and not self._is_over(found) and self._use(connection, token):
+                return self._next(connection, found["user_id"], found["session_id"], found["expires_at"])
+            was_used = found["used_at"] is not None or not self._is_over(found)
+            if was_used and self._end(connection, SESSIONS.c.session_id == found["session_id"]):
+                whose, session = f"user:{found['name']}", found["session_id"]
+                self._audit.note(connection, caller, "session.refresh_reused", whose, session=session)
+        raise RefreshError
+
+    def revoke(self, token: str, caller: Caller) -> bool:
+        """End the session that a refresh token belongs to, used or not; whether there was one."""
+        with self._state.write() as connection:
+            found = self._find(connection, token)
+            if found is None or not self._end(connection, SESSIONS.c.session_id == found["session_id"]):
+                return False
+            whose, session = f"user:{found['name']}", found["session_id"]
+            self._audit.note(connection, caller, "session.ended", whose, session=session)
+            return True
+
+    def end(self, session_id: str, caller: Caller) -> None:
+        """End a session by its id."""
+        with self._state.write() as connection:
+            if self._end(connection, SESSIONS.c.session_id == session_id):
+                self._audit.note(connection, caller, "session.ended", caller.actor, session=session_id)
+
+    def end_all(self, connection: Connection, user_id: str, but: str | None = None) -> None:
+        """End every session of a user, except the one that asks for it."""
+        self._end(connection, (SESSIONS.c.user_id == user_id) & (SESSIONS.c.session_id != (but or "")))
+
+    def _find(self, connection: Connection, token: str) -> RowMapping | None:
+        """The token, with its session and whose that is."""
+        tokens = REFRESH_TOKENS.c
+        query = (
+            select(
+                SESSIONS, tokens.expires_at.label("token_expires_at"), tokens.used_at, USERS.c.name, USERS.c.disabled_at
+            )
+            .join(REFRESH_TOKENS, tokens.session_id == SESSIONS.c.session_id)
+            .join(USERS, USERS.c.user_id == SESSIONS.c.user_id)
+            .where(tokens.token_hash == fingerprint(token))
+        )
+        return connection.execute(query).mappings().first()
+
+    def _is_over(self, found: RowMapping) -> bool:
+        ends = min(found["expires_at"], found["token_expires_at"])
+        return bool(found["revoked_at"] or found["disabled_at"]) or self._now() >= ends
+
+    def _use(self, connection: Connection, token: str) -> bool:
+        """Mark the token as used; False if somebody else did. Of two at once one alone gets True."""
+        query = update(REFRESH_TOKENS).where(
+            REFRESH_TOKENS.c.token_hash == fingerprint(token), REFRESH_TOKENS.c.used_at.is_(None)
+        )
+        return connection.execute(query.values(used_at=self._now())).rowcount == 1
+
+    def _end(self, connection: Connection, which: object) -> bool:
+        query = update(SESSIONS).where(which, SESSIONS.c.revoked_at.is_(None))  # type: ignore[arg-type]
+        return connection.execute(query.values(revoked_at=self._now())).rowcount > 0
+
+    def _next(self, connection: Connection, user_id: str, session_id: str, ends: datetime) -> Opened:
+        token, now = PREFIX + secrets.token_urlsafe(32), self._now()
+        row = {"token_hash": fingerprint(token), "session_id": session_id, "issued_at": now}
+        connection.execute(insert(REFRESH_TOKENS).values(row | {"expires_at": min(now + REFRESH_GOOD_FOR, ends)}))
+        return Opened(user_id, session_id, token)

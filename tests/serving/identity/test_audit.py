@@ -1,0 +1,127 @@
+"""The audit log: who, what, when, from where; read by those who may, page by page."""
+
+import inspect
+from datetime import UTC, datetime
+
+import pytest
+
+from serving.identity import audit
+from serving.identity.roles import Caller
+
+LOG = "/v1/tenants/acme/audit"
+
+
+def caller(i=0):
+    return Caller(f"user:u{i}", "10.0.0.7", f"r{i}")
+
+
+def add(identity, count, tenant="acme"):
+    for i in range(count):
+        identity.audit.denied(caller(i), f"GET /{i}", tenant, "forbidden", "no")
+
+
+def test_a_row_says_who_what_when_and_from_where(identity):
+    identity.audit.denied(caller(), "GET /x", "acme", "forbidden", "may not")
+
+    row = identity.audit.page("acme", 10)[0]
+    assert row.pop("audit_id") > 0
+    assert row == {
+        "at": datetime(2026, 3, 2, 9, 0, tzinfo=UTC),
+        "actor": "user:u0",
+        "tenant": "acme",
+        "action": "denied",
+        "target": "GET /x",
+        "address": "10.0.0.7",
+        "request_id": "r0",
+        "detail": {"kind": "forbidden", "why": "may not"},
+    }
+
+
+def test_what_somebody_sends_is_kept_in_one_line_and_short(identity):
+    identity.audit.denied(Caller("user:a\x00\nb" + "x" * 500), "GET /\r\n" + "y" * 500, "acme", "forbidden", "z" * 999)
+
+    row = identity.audit.page("acme", 10)[0]
+    assert (row["actor"][:10], len(row["actor"]), len(row["target"])) == ("user:a  bx", 110, 300)
+    assert row["target"].isprintable()
+
+
+def test_nothing_in_the_code_of_the_log_changes_or_deletes():
+    source = inspect.getsource(audit)
+
+    assert "insert(AUDIT_LOG)" in source
+    assert [word for word in ("update(", "delete(", "text(") if word in source] == []
+
+
+def test_pages_give_every_row_once_newest_first_whatever_is_added_meanwhile(visitor):
+    add(visitor.api.identity, 25)
+    headers = visitor.headers("auditor-acme")
+    seen, address = [], f"{LOG}?limit=10&action=denied"
+
+    while address:
+        page = visitor.api.get(address, headers=headers).json()
+        seen += [row["target"] for row in page["rows"]]
+        address = page["next"]
+        add(visitor.api.identity, 3)
+
+    assert seen == [f"GET /{i}" for i in reversed(range(25))]
+
+
+def test_a_tenants_log_shows_no_other_tenants_rows(visitor):
+    add(visitor.api.identity, 2, "zebra")
+
+    rows = visitor.api.get(LOG, headers=visitor.headers("auditor-acme")).json()["rows"]
+
+    assert rows
+    assert {row["tenant"] for row in rows} == {"acme"}
+
+
+def test_the_whole_log_is_for_those_of_all_tenants(visitor):
+    add(visitor.api.identity, 1, "zebra")
+
+    rows = visitor.api.get("/v1/audit?limit=1000", headers=visitor.headers("root")).json()["rows"]
+
+    assert {"acme", "zebra", None} <= {row["tenant"] for row in rows}
+
+
+@pytest.mark.parametrize("query", ["actor=user:u1", "action=denied&actor=user:u1"])
+def test_the_log_is_filtered(visitor, query):
+    add(visitor.api.identity, 3)
+
+    rows = visitor.api.get(f"{LOG}?{query}", headers=visitor.headers("auditor-acme")).json()["rows"]
+
+    assert [row["actor"] for row in rows] == ["user:u1"]
+
+
+@pytest.mark.parametrize("cursor", ["x", "e30", "WyJ4IiwgMV0", "' OR 1=1--", "x" * 300])
+def test_a_cursor_that_is_not_the_logs_own_is_refused(visitor, cursor):
+    answer = visitor.api.get(LOG, params={"cursor": cursor}, headers=visitor.headers("auditor-acme"))
+
+    assert answer.status_code in {400, 422}
+
+
+def test_a_cursor_of_another_tenants_log_is_refused(visitor):
+    add(visitor.api.identity, 5, "zebra")
+    theirs = visitor.api.get("/v1/tenants/zebra/audit?limit=2", headers=visitor.headers("root")).json()["next"]
+
+    answer = visitor.api.get(f"{LOG}?{theirs.partition('?')[2]}", headers=visitor.headers("auditor-acme"))
+
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("query", ["actor=%00", "limit=0", "limit=1001", "action=" + "x" * 200])
+def test_a_filter_that_cannot_be_is_told(visitor, query):
+    assert visitor.api.get(f"{LOG}?{query}", headers=visitor.headers("auditor-acme")).status_code == 422
+
+
+@pytest.mark.parametrize("text", ["' OR 1=1 --", "'; DROP TABLE users; --", "%", "_"])
+def test_sql_in_a_filter_finds_nothing(visitor, text):
+    answer = visitor.api.get(LOG, params={"actor": text}, headers=visitor.headers("auditor-acme"))
+
+    assert (answer.status_code, answer.json()["rows"]) == (200, [])
+
+
+def test_a_change_that_fails_is_not_written_down(visitor):
+    with pytest.raises(ValueError, match="there is a user 'root' already"):
+        visitor.api.identity.users.add(caller(), "root", "korrekt pferd batterie", {})
+
+    assert [row["actor"] for row in visitor.audit("user.added")] == ["test"] * 9

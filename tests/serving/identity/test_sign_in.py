@@ -1,0 +1,146 @@
+"""Signing in: what is wrong is never told apart."""
+
+import json
+import statistics
+import threading
+import time
+
+import pytest
+
+from serving.identity.passwords import Passwords, check_password
+from serving.identity.roles import Caller
+
+SETUP = Caller("test")
+PASSWORD = "korrekt pferd batterie"
+ME = "/v1/me/second-factor"
+
+
+def test_name_and_password_open_a_session(visitor):
+    me = visitor.api.get("/v1/me", headers=visitor.headers("viewer-acme")).json()
+
+    assert (me["name"], me["roles"], me["second_factor"]) == ("viewer-acme", {"acme": "viewer"}, False)
+    assert [row["actor"] for row in visitor.audit("session.opened")] == ["user:viewer-acme"]
+
+
+def test_a_name_is_known_in_capitals_too(visitor):
+    assert visitor.token(" Viewer-ACME ").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "name", ["nobody", "' OR 1=1 --", "viewer-acme'--", "a\x00b", "ü", "x" * 300, "../../etc/passwd"]
+)
+def test_an_unknown_name_is_answered_like_a_wrong_password_and_written_down(visitor, name):
+    wrong = visitor.token("viewer-acme", "not the password")
+
+    unknown = visitor.token(name)
+
+    assert (unknown.status_code, unknown.text) == (wrong.status_code, wrong.text) == (400, wrong.text)
+    assert [kind for kind, _ in visitor.denied()] == ["sign-in-refused"] * 2
+
+
+def test_a_disabled_user_is_answered_like_a_wrong_password(visitor):
+    wrong = visitor.token("viewer-acme", "not the password")
+    visitor.api.identity.users.disable(SETUP, "viewer-acme")
+
+    assert visitor.token("viewer-acme").text == wrong.text
+
+
+def test_an_unknown_name_takes_as_long_as_a_wrong_password():
+    passwords = Passwords()
+    known = passwords.hash(PASSWORD)
+
+    def took(of):
+        began = time.process_time()
+        assert not passwords.is_right(of, "not the password")
+        return time.process_time() - began
+
+    both = [statistics.median(took(of) for _ in range(3)) for of in (known, None)]
+    assert max(both) < 3 * min(both)
+    assert min(both) > 0.01
+
+
+def test_a_password_is_hashed_by_argon2id_and_never_kept(plant, visitor):
+    kept = b"".join(file.read_bytes() for file in (plant.settings.home / "state").glob("state.db*"))
+
+    assert b"$argon2id$" in kept
+    assert PASSWORD.encode() not in kept
+
+
+def test_a_hash_of_less_work_is_made_anew_at_the_next_sign_in(state, clock, cheap):
+    from serving.identity import secret, service
+
+    key = secret.Secret(("k7Zt0pQ2vXw9LrB4mN8cY1sD6fG3hJ5a",))
+    service.build(state, key, lambda: clock.now, Passwords(cheap)).users.add(SETUP, "ayse", PASSWORD, {})
+    today = service.build(state, key, lambda: clock.now)
+
+    today.sign_in.by_password(SETUP, "ayse", PASSWORD)
+
+    with state.read() as connection:
+        hashed = connection.exec_driver_sql("SELECT password_hash FROM users").scalar()
+    assert not Passwords().is_old(hashed)
+
+
+@pytest.mark.parametrize("password", ["short", "", "x" * 257, "aaaaaaaaaaaaaaaa", "ayse yilmaz 1234"])
+def test_a_password_that_will_not_do_is_refused_and_not_repeated(password):
+    with pytest.raises(ValueError, match=r"^password: ") as told:
+        check_password(password, "ayse")
+
+    assert not password or password not in str(told.value)
+
+
+def test_a_refresh_token_that_two_bring_at_once_counts_once_and_ends_the_session(identity):
+    identity.users.add(SETUP, "ayse", PASSWORD, {})
+    token, got = identity.sign_in.by_password(SETUP, "ayse", PASSWORD).refresh_token, []
+
+    def refresh():
+        try:
+            got.append(identity.sessions.refresh(token, SETUP))
+        except Exception:  # noqa: BLE001
+            return
+
+    threads = [threading.Thread(target=refresh) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(got) == 1
+    assert identity.users.principal(got[0].user_id, got[0].session_id) is None
+
+
+def test_a_new_password_ends_every_other_session(visitor):
+    other = visitor.token("viewer-acme").json()["refresh_token"]
+    headers, new = visitor.headers("viewer-acme"), "ein anderes langes wort"
+
+    done = visitor.api.post("/v1/me/password", json={"old": PASSWORD, "new": new}, headers=headers)
+
+    visitor.api.clock.later()
+    assert done.status_code == 200
+    assert visitor.refresh(other).status_code == 400
+    assert visitor.api.get("/v1/me", headers=headers).status_code == 200
+    assert visitor.token("viewer-acme").status_code == 400
+    assert visitor.token("viewer-acme", new).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "status"), [("wrong", "ein anderes langes wort", 400), (PASSWORD, "short", 422)]
+)
+def test_a_password_is_not_changed_by_one_who_does_not_know_it_or_to_one_that_will_not_do(visitor, old, new, status):
+    done = visitor.api.post("/v1/me/password", json={"old": old, "new": new}, headers=visitor.headers("viewer-acme"))
+
+    assert done.status_code == status
+    assert visitor.token("viewer-acme").status_code == 200
+
+
+def test_a_user_without_password_does_not_sign_in_by_one(visitor):
+    visitor.api.identity.users.add(SETUP, "extern", None, {"acme": "viewer"})
+
+    assert visitor.token("extern", "").status_code == 400
+    assert visitor.token("extern", "None").status_code == 400
+
+
+@pytest.mark.parametrize("body", [{"password": "\ud800"}, {"password": "x" * 300}, {"password": 5}, {}, {"x": 1}, []])
+def test_a_body_that_is_not_as_declared_is_told(visitor, body):
+    answer = visitor.api.post(ME, content=json.dumps(body), headers=visitor.headers("viewer-acme"))
+
+    assert answer.status_code == 422
