@@ -75,16 +75,19 @@ def write_lake(home: Path, tenants: int, series: int) -> None:
 
 
 @contextmanager
-def server(home: Path) -> Iterator[tuple[int, int]]:
-    """A running API over the lake of `home`; gives its port and process."""
+def server(home: Path) -> Iterator[tuple[int, int, str]]:
+    """A running API over the lake of `home`; gives its port, its process, and a key that reads all forecasts."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     program = str(Path(sys.executable).with_name("uretimiq-api"))
-    environ = {**os.environ, "URETIMIQ_HOME": str(home), "URETIMIQ_LOG_LEVEL": "WARNING"}
+    unlimited = {"URETIMIQ_RATE_USER": "10000000", "URETIMIQ_RATE_ADDRESS": "10000000"}
+    environ = {**os.environ, **unlimited, "URETIMIQ_HOME": str(home), "URETIMIQ_LOG_LEVEL": "WARNING"}
+    made = [program, "key", "add", "bench", "--tenant", "*", "--scope", "forecasts:read"]
+    key = subprocess.run(made, env=environ, capture_output=True, text=True, check=True).stdout.strip()
     running = subprocess.Popen([program, "--port", str(port)], env=environ, stdout=subprocess.DEVNULL)
     try:
         _wait(f"http://127.0.0.1:{port}/readyz", running)
-        yield port, running.pid
+        yield port, running.pid, key
     finally:
         running.terminate()
         running.wait(20)
@@ -100,11 +103,11 @@ def _wait(address: str, running: subprocess.Popen, seconds: float = 60) -> None:
     raise SystemExit(f"the API did not answer at {address} within {seconds} s")
 
 
-async def _client(port: int, path: Callable[[], str], until: float, took: list[float]) -> None:
+async def _client(port: int, key: str, path: Callable[[], str], until: float, took: list[float]) -> None:
     """Ask again and again until the time `until`; note how many seconds each answer took."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     while (began := time.perf_counter()) < until:
-        writer.write(f"GET {path()} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        writer.write(f"GET {path()} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n\r\n".encode())
         head = await reader.readuntil(b"\r\n\r\n")
         length = _LENGTH.search(head)
         if not head.startswith(b"HTTP/1.1 200") or not length:
@@ -114,10 +117,10 @@ async def _client(port: int, path: Callable[[], str], until: float, took: list[f
     writer.close()
 
 
-async def _load(port: int, path: Callable[[], str], clients: int, seconds: float) -> list[float]:
+async def _load(port: int, key: str, path: Callable[[], str], clients: int, seconds: float) -> list[float]:
     took: list[float] = []
     until = time.perf_counter() + seconds
-    await asyncio.gather(*(_client(port, path, until, took) for _ in range(clients)))
+    await asyncio.gather(*(_client(port, key, path, until, took) for _ in range(clients)))
     return sorted(took)
 
 
@@ -130,14 +133,14 @@ def _cpu_seconds(pid: int) -> float:
     return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def measure(port: int, pid: int, path: Callable[[], str], clients: int, seconds: float) -> dict[str, Any]:
+def measure(port: int, pid: int, key: str, path: Callable[[], str], clients: int, seconds: float) -> dict[str, Any]:
     """What `clients` clients see that ask for `path()` for so many seconds."""
-    asyncio.run(_load(port, path, clients, seconds * WARM_UP))
+    asyncio.run(_load(port, key, path, clients, seconds * WARM_UP))
     before = _cpu_seconds(pid)
-    took = asyncio.run(_load(port, path, clients, seconds))
+    took = asyncio.run(_load(port, key, path, clients, seconds))
     cpu = 1000 * (_cpu_seconds(pid) - before) / len(took)
     at = {f"p{p}_ms": round(1000 * took[min(len(took) * p // 100, len(took) - 1)], 2) for p in (50, 95, 99)}
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path()}") as answer:
+    with _ask(port, key, path()) as answer:
         size = len(answer.read())
     return {
         "requests": len(took),
@@ -148,12 +151,17 @@ def measure(port: int, pid: int, path: Callable[[], str], clients: int, seconds:
     }
 
 
-def first_answers(port: int, tenants: int) -> dict[str, float]:
+def _ask(port: int, key: str, path: str) -> Any:
+    asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Authorization": f"Bearer {key}"})
+    return urllib.request.urlopen(asked)
+
+
+def first_answers(port: int, key: str, tenants: int) -> dict[str, float]:
     """How long the first answer of each tenant takes [ms], for which its night is read."""
     took = []
     for t in range(tenants):
         began = time.perf_counter()
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/tenants/tenant-{t}/forecasts?limit=28").close()
+        _ask(port, key, f"/v1/tenants/tenant-{t}/forecasts?limit=28").close()
         took.append(1000 * (time.perf_counter() - began))
     return {"median_ms": round(statistics.median(took), 1), "max_ms": round(max(took), 1)}
 
@@ -182,10 +190,11 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         write_lake(Path(folder), options.tenants, options.series)
-        with server(Path(folder)) as (port, pid):
-            first = first_answers(port, options.tenants)
+        with server(Path(folder)) as (port, pid, key):
+            first = first_answers(port, key, options.tenants)
             found = {
-                name: measure(port, pid, path, options.clients, options.seconds) for name, path in endpoints.items()
+                name: measure(port, pid, key, path, options.clients, options.seconds)
+                for name, path in endpoints.items()
             }
     machine = {"cores": os.cpu_count(), "processor": platform.machine(), "date": f"{datetime.now(UTC):%Y-%m-%d}"}
     stack = {

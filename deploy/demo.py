@@ -21,7 +21,7 @@ from pathlib import Path
 
 from deploy import showing, simulate
 from deploy.airflow_client import Airflow, AirflowError, Task
-from deploy.local import airflow_server
+from deploy.local import airflow_server, api_server
 from deploy.local.home import Home, LocalError, load
 
 DAGS = ("ingest", "nightly_demand", "monthly_training", "housekeeping")
@@ -128,7 +128,7 @@ class Demo:
     def night(self, plant: Plant) -> None:
         """Train where there is no champion, then forecast, both by Airflow."""
         conf = {"date": plant.night.isoformat(), "tenants": [plant.tenant]}
-        if showing.champion(self.home.url("api"), plant.tenant) is None:
+        if showing.champion(self.home.url("api"), api_server.key(self.home), plant.tenant) is None:
             self.step(f"4. Airflow trains {plant.tenant}'s models (DAG monthly_training)")
             self.run_dag("monthly_training", conf)
         else:
@@ -139,13 +139,16 @@ class Demo:
     def show(self, plant: Plant) -> str:
         """Print a forecast fetched from the API; returns the id of one of its rows."""
         self.step(f"6. {plant.tenant}'s forecast, from the API")
-        return showing.forecast(self.home.url("api"), plant.tenant)
+        return showing.forecast(self.home.url("api"), api_server.key(self.home), plant.tenant)
 
     def close(self, forecast_id: str) -> None:
         home = self.home
         self.step("Where to click next")
         for name, address in (
-            ("API", f"{home.url('api')}/"),
+            (
+                "API",
+                f"{home.url('api')}/   user {api_server.USER}, password {api_server.password(home)}",
+            ),
             (
                 "Airflow",
                 f"{self.run_page('nightly_demand')}   user {airflow_server.USER}, password {airflow_server.password(home)}",

@@ -19,11 +19,12 @@ class ApiError(RuntimeError):
     """The API gave no answer to show; the message is one line."""
 
 
-def get(url: str, seconds: float = 30) -> Any:
-    """The JSON of our own API. Raises ApiError."""
+def get(url: str, key: str, seconds: float = 30) -> Any:
+    """The JSON of our own API, for one of its keys. Raises ApiError."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    asked = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"})  # noqa: S310 - http, our own
     try:
-        with opener.open(url, timeout=seconds) as answer:
+        with opener.open(asked, timeout=seconds) as answer:
             return json.loads(answer.read())
     except urllib.error.HTTPError as error:
         try:
@@ -35,9 +36,9 @@ def get(url: str, seconds: float = 30) -> Any:
         raise ApiError(f"{url}: {error}; see `make status`") from None
 
 
-def champion(api: str, tenant: str) -> str | None:
+def champion(api: str, key: str, tenant: str) -> str | None:
     """Version of the tenant's champion; None if it has none."""
-    champions = get(f"{api}/v1/status?{urlencode({'tenant': tenant})}")["champions"] or []
+    champions = get(f"{api}/v1/status?{urlencode({'tenant': tenant})}", key)["champions"] or []
     return next((str(c["model_version"]) for c in champions), None)
 
 
@@ -63,14 +64,14 @@ def lines(rows: Sequence[dict[str, Any]]) -> list[str]:
     return made
 
 
-def forecast(api: str, tenant: str) -> str:
+def forecast(api: str, key: str, tenant: str) -> str:
     """Print the forecast of one series of the tenant; returns the id of its first day's. Raises ApiError."""
     base = f"{api}/v1/tenants/{quote(tenant)}"
-    series = get(f"{base}/series?limit=1000")
+    series = get(f"{base}/series?limit=1000", key)
     chosen = next((s for s in series["series"] if s.get("method") not in (None, "seasonal_naive")), series["series"][0])
     query = urlencode({"site": chosen["site"], "product": chosen["product"], "limit": DAYS})
     address = f"{base}/forecasts?{query}"
-    page = get(address)
+    page = get(address, key)
     rows = page["forecasts"]
     model = f"{page['model_name']} version {page['model_version']}" if page["model_name"] else "fallbacks alone"
     print(f"       GET {address}")

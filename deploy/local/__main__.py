@@ -36,10 +36,8 @@ def _print_addresses(home: Home, names: list[str]) -> None:
     click.echo(f"Home {home.path}")
     for name, address in _addresses(home).items():
         if name in names:
-            more = (
-                f"   user {airflow_server.USER}, password {airflow_server.password(home)}" if name == "airflow" else ""
-            )
-            more = "/docs" if name == "api" else more
+            who = {"airflow": airflow_server, "api": api_server}.get(name)
+            more = f"   user {who.USER}, password {who.password(home)}" if who else ""
             click.echo(f"  {name:8} {address}{more}")
 
 
@@ -66,6 +64,8 @@ def up_command(only: tuple[str, ...], *, paused: bool) -> None:
         write_env(path, read_env(path) | {"URETIMIQ_S3_ENDPOINT": home.url("s3")})
     makers = SERVERS | {"airflow": functools.partial(airflow_server.server, paused=paused)}
     up.bring_up(home, [makers[name](home) for name in names], click.echo)
+    if "api" in names:
+        api_server.add_admin(home)
     _print_addresses(home, names)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,12 +66,12 @@ class Home:
         if after != before:
             write_env(self.path / "settings.env", after)
 
-    def secret(self, name: str, *, characters: int = 32) -> str:
+    def secret(self, name: str, *, characters: int = 32, make: Callable[[], str] | None = None) -> str:
         """A secret of this home, made at its first use and kept in `secrets.env`, which programs do not read."""
         path = self.path / "secrets.env"
         known = read_env(path)
         if name not in known:
-            write_env(path, {**known, name: token(characters)})
+            write_env(path, {**known, name: make() if make else token(characters)})
         return read_env(path)[name]
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from deploy import showing
 from deploy.airflow_client import Airflow, Task
-from deploy.local import airflow_server
+from deploy.local import airflow_server, api_server
 from deploy.local.home import Home
 
 GOOD, STALE = "e2e-good", "e2e-stale"
@@ -51,6 +51,7 @@ class Finished:
 
     airflow: Airflow
     api: str
+    key: str
     run: str
     state: str
 
@@ -92,7 +93,7 @@ def finished(home, programs_in, tmp_path_factory) -> Finished:
     assert airflow.follow("ingest", taken, PATIENCE, print) == "success"
     run = airflow.trigger("nightly_demand", {"date": str(NIGHT), "tenants": [GOOD, STALE]})
     state = airflow.follow("nightly_demand", run, PATIENCE, print)
-    return Finished(airflow, home.url("api"), run, state)
+    return Finished(airflow, home.url("api"), api_server.key(home), run, state)
 
 
 def test_the_run_fails_in_its_verdict_after_every_step_was_done(finished):
@@ -118,13 +119,13 @@ def test_the_verdict_is_not_tried_again(finished):
 
 
 def test_the_other_tenant_s_forecast_is_published(finished):
-    page = showing.get(f"{finished.api}/v1/tenants/{GOOD}/forecasts?limit=1000")
+    page = showing.get(f"{finished.api}/v1/tenants/{GOOD}/forecasts?limit=1000", finished.key)
     assert (page["night"], page["total"]) == (str(NIGHT), 3 * 28)
 
 
 def test_the_failed_tenant_has_no_forecast_of_this_night(finished):
     with pytest.raises(showing.ApiError, match="404"):
-        showing.get(f"{finished.api}/v1/tenants/{STALE}/forecasts")
+        showing.get(f"{finished.api}/v1/tenants/{STALE}/forecasts", finished.key)
 
 
 def test_taken_down_no_process_is_left(finished, home):

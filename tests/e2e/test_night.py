@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from deploy.local import s3
 from expectations import settings as settings_module
 from serving.app import create_app
+from serving.identity.roles import Caller
 
 TENANT = "e2e-night"
 NIGHT = "2026-03-01"
@@ -28,7 +29,9 @@ class Night:
 
     def get(self, path: str) -> Any:
         settings = settings_module.load(self.programs.environ)
-        with TestClient(create_app(settings), base_url="http://127.0.0.1") as api:
+        app = create_app(settings)
+        key = app.state.identity.keys.add(Caller("test"), TENANT, "test", ["forecasts:read"]).key
+        with TestClient(app, base_url="http://127.0.0.1", headers={"Authorization": f"Bearer {key}"}) as api:
             answer = api.get(f"/v1/tenants/{TENANT}/{path}")
         assert answer.status_code == 200, answer.text
         return answer.json()
