@@ -1,7 +1,8 @@
 """The settings that every program shares: where the state lies and how the S3 server is reached.
 
 They come from `URETIMIQ_*` environment variables; what `make up` has generated for a home (ports, keys) lies in
-`settings.env` in that home and is used where the environment says nothing.
+`settings.env` in that home and is used where the environment says nothing. A secret may also lie in a file, which the
+variable with `_FILE` after its name names, or in Vault: `vault:MOUNT/data/PATH#FIELD`.
 """
 
 from __future__ import annotations
@@ -10,18 +11,24 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from expectations.contract import Contract, Zone
+from expectations.vault import Vault, VaultError, read_file
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
-PREFIX = "URETIMIQ_"
+PREFIX, VAULT = "URETIMIQ_", "vault:"
 
 
 class SettingsError(ValueError):
     """A setting that cannot be used; the message is one line with its name, its value and the remedy."""
+
+
+def _secret() -> Any:
+    """A setting that is shown nowhere, and may lie in a file or in Vault."""
+    return field(default="", repr=False, metadata={"secret": True})
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ class Settings:
     s3_endpoint: str = ""  # default: the S3 server of `make up`
     s3_region: str = "us-east-1"
     s3_access_key: str = ""
-    s3_secret_key: str = field(default="", repr=False)
+    s3_secret_key: str = _secret()
     mlflow_uri: str = ""  # default: SQLite in HOME
     spark_master: str = "local[*]"
     spark_memory: str = "3g"
@@ -43,12 +50,10 @@ class Settings:
     tenants: str = ""  # default tenants of a run, comma-separated; empty for all
     gateway: str = ""  # name of the gateway that `uretimiq-edge` is; default: the machine's name
     data: str = "../shared/data"  # real data for tests and examples
-    state: str = field(
-        default="", repr=False
-    )  # users, keys and the audit log: postgresql://...; default: SQLite in HOME
-    secret_key: str = field(default="", repr=False)  # signs tokens, seals second factors; made in HOME in development
-    oidc_client_secret: str = field(default="", repr=False)  # of the company's own login, see HOME/oidc.yaml
-    redis: str = field(default="", repr=False)  # counts rate limits of several processes together: redis://...
+    state: str = _secret()  # users, keys and the audit log: postgresql://...; default: SQLite in HOME
+    secret_key: str = _secret()  # signs tokens, seals second factors; made in HOME in development
+    oidc_client_secret: str = _secret()  # of the company's own login, see HOME/oidc.yaml
+    redis: str = _secret()  # counts rate limits of several processes together: redis://...
     hosts: str = ""  # names by which the API is called, comma-separated; loopback alone if empty
     proxies: str = ""  # addresses of proxies of which X-Forwarded-For is believed, comma-separated
     origins: str = ""  # pages elsewhere that may call the API (CORS), comma-separated
@@ -139,14 +144,17 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     home = Path(given.get(PREFIX + "HOME") or ".uretimiq").expanduser().resolve()
     merged = {**_from_file(home / "settings.env"), **given}
     known = {f.name: f for f in fields(Settings)}
+    vault = Vault(os.environ if environ is None else environ)
     values: dict[str, object] = {}
     for key, text in merged.items():
-        name = key.removeprefix(PREFIX).lower()
+        name, is_file = key.removeprefix(PREFIX).lower(), False
+        if name not in known and name.removesuffix("_file") in _secrets():
+            name, is_file = name.removesuffix("_file"), True
         if name not in known:
-            raise SettingsError(
-                f"{key}={text}: no such setting; there are {', '.join(PREFIX + k.upper() for k in known)}"
-            )
-        values[name] = text
+            raise SettingsError(f"{key}: no such setting; there are {', '.join(PREFIX + k.upper() for k in known)}")
+        if name in values:
+            raise SettingsError(f"{PREFIX}{name.upper()} is given twice, once with _FILE: leave one out")
+        values[name] = _found(key, text, is_file, vault) if name in _secrets() else text
     values["home"] = home
     if "port" in values:
         values["port"] = _port(str(values["port"]))
@@ -159,6 +167,19 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     if not settings.landing.startswith("s3://"):
         raise SettingsError(f"{PREFIX}LANDING={settings.landing}: use an s3:// address")
     return settings
+
+
+def _secrets() -> set[str]:
+    return {f.name for f in fields(Settings) if f.metadata.get("secret")}
+
+
+def _found(key: str, text: str, is_file: bool, vault: Vault) -> str:
+    """The secret itself, wherever it lies."""
+    try:
+        text = read_file(Path(text)) if is_file else text
+        return vault.field(text.removeprefix(VAULT)) if text.startswith(VAULT) else text
+    except VaultError as error:
+        raise SettingsError(f"{key}: {error}") from error
 
 
 def _port(text: str) -> int:

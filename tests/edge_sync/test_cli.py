@@ -87,7 +87,7 @@ def test_what_cannot_be_done_is_one_line_and_status_1(edge, arguments, message) 
 def test_an_unknown_setting_is_told(edge, monkeypatch) -> None:
     monkeypatch.setenv("URETIMIQ_GATEWEY", "x")
     status, _, errors = edge("status")
-    assert (status, "URETIMIQ_GATEWEY=x: no such setting" in errors) == (1, True)
+    assert (status, "URETIMIQ_GATEWEY: no such setting" in errors) == (1, True)
 
 
 def test_what_nobody_thought_of_is_one_line_with_its_trace_in_the_log(edge, monkeypatch, tmp_path) -> None:
