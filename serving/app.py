@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, Response
+from sqlalchemy import select
 
 from expectations.settings import Settings
 from serving import examples, page, problems, schemas
@@ -32,7 +33,7 @@ from serving.lake import Lake
 from serving.render import json_bytes
 from serving.runs import Ledger
 from serving.shield import Shield
-from serving.state.database import open_state
+from serving.state.database import State, open_state
 from serving.status import StatusRoutes
 from serving.tenants import TenantRoutes
 
@@ -72,7 +73,7 @@ def create_app(
     )
     problems.install(app)
     _add_layers(app, settings, limits, identity)
-    _add_health(app, forecasts)
+    _add_health(app, forecasts, state)
     app.include_router(TenantRoutes(forecasts, Explanations(lake, forecasts), now).router)
     app.include_router(StatusRoutes(lake, ledger, now).router)
     door = Door(limits, settings.rate_sign_in)
@@ -117,7 +118,7 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
-def _add_health(app: FastAPI, forecasts: Forecasts) -> None:
+def _add_health(app: FastAPI, forecasts: Forecasts, state: State) -> None:
     ok = json_bytes(examples.HEALTH)
     answers: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {"example": examples.HEALTH}}}}
 
@@ -126,12 +127,14 @@ def _add_health(app: FastAPI, forecasts: Forecasts) -> None:
         """The server answers."""
         return Response(ok, media_type="application/json")
 
-    ready_answers = {**answers, **problems.responses("no-night-yet", "unreadable")}
+    ready_answers = {**answers, **problems.responses("no-night-yet", "unreadable", "state-unavailable")}
 
     @app.get("/readyz", response_model=schemas.Health, responses=ready_answers, tags=["health"])
     def ready() -> Response:
-        """The gold table can be read at this moment."""
+        """The gold table and the state database can be read at this moment."""
         forecasts.table.check()
+        with state.read() as connection:
+            connection.execute(select(1))
         return Response(ok, media_type="application/json")
 
 

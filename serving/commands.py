@@ -95,6 +95,17 @@ def user_grant(name: str, role: str, tenant: str) -> None:
     click.echo(f"user {name}: {role} of {tenant}")
 
 
+@user.command("take")
+@click.argument("name")
+@_tenant
+def user_take(name: str, tenant: str) -> None:
+    """Take the role of user NAME at a tenant."""
+    with _told():
+        identity, caller = _open()
+        identity.users.take(caller, name, tenant)
+    click.echo(f"user {name}: no role at {tenant}")
+
+
 @user.command("list")
 @_as_json
 def user_list(as_json: bool) -> None:

@@ -20,7 +20,7 @@ def index(document: dict[str, Any]) -> str:
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
         f"<h1>{title}</h1><p>{escape(document['info']['description'])}</p>"
-        "<p>Begin with /v1/status, which names the tenants; "
+        "<p>Sign in at /v1/auth/token; /v1/me then names your tenants and roles; "
         f'for programs there is <a href="/openapi.json">/openapi.json</a>.</p>{told}</html>'
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,15 +10,18 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from serving.lake import AnswerError, NotThereError, UnreadableError
+
+log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:uretimiq:problem:"
 RETRY_SECONDS = 30
 OF_ALL = ("bad-request", "host-refused", "too-large", "too-many-requests", "internal")
-OF_GUARDED = ("unauthorized", "forbidden")
+OF_GUARDED = ("unauthorized", "forbidden", "state-unavailable")
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,11 @@ KINDS = {
         audited=True,
     ),
     "no-night-yet": Kind(503, "No night has run yet", str(NotThereError())),
+    "state-unavailable": Kind(
+        503,
+        "The state database does not answer",
+        "users and keys cannot be read at present: the server's log names the cause",
+    ),
     "unreadable": Kind(503, "The lake cannot be read", str(UnreadableError())),
     "internal": Kind(500, "The server failed", "the server failed on this request: its log names the cause under 5d1f"),
 }
@@ -159,6 +168,11 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(AnswerError)
     async def known(request: Request, error: AnswerError) -> JSONResponse:
         return refused(request, error)
+
+    @app.exception_handler(OperationalError)
+    async def state(_: Request, error: OperationalError) -> JSONResponse:
+        log.error("the state database does not answer: %s", " ".join(str(error.orig).split())[:300])
+        return answer("state-unavailable", KINDS["state-unavailable"].example)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from urllib.parse import unquote
 
 from fastapi.concurrency import run_in_threadpool
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -36,7 +37,7 @@ SAFETY = {
 }
 HSTS = {"Strict-Transport-Security": "max-age=31536000"}
 
-Denied = Callable[[Caller, str, str | None, str, str], None]
+Denied = Callable[[Caller, str, str, str], None]
 
 
 class Shield:
@@ -113,12 +114,15 @@ class Shield:
         if not kind or not problems.KINDS[kind].audited:
             return
         address = _address(scope)
-        caller = Caller(state.get("actor", "anonymous"), address, state["request_id"])
+        caller = Caller(state.get("actor", "anonymous"), address, state["request_id"], state.get("tenant"))
         if await self._limits.wait(f"denied:{address}", MOST_DENIALS):
             log.warning("denied: %s %s from %s, among too many to write each down", kind, caller.actor, address)
             return
         asked = f"{scope['method']} {unquote(scope['path'])}"
-        await run_in_threadpool(self._denied, caller, asked, state.get("tenant"), kind, detail)
+        try:
+            await run_in_threadpool(self._denied, caller, asked, kind, detail)
+        except SQLAlchemyError:  # refused it is all the same
+            log.exception("denied: %s %s from %s, which could not be written down", kind, caller.actor, address)
 
 
 def _counted(receive: Receive) -> Receive:

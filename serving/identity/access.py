@@ -44,7 +44,7 @@ class Access:
         request.state.principal = principal
         request.state.actor = principal.actor
         tenant = self.tenant(request)
-        request.state.tenant = None if tenant == EVERY else tenant
+        request.state.tenant = _log_of(principal) if self.scope is None else None if tenant == EVERY else tenant
         await guard.limit(principal)
         if self.scope is None:
             if principal.user_id is None:
@@ -130,9 +130,15 @@ def principal_of(request: Request) -> Principal:
 
 def caller_of(request: Request) -> Caller:
     """Where a change comes from, for the audit log."""
-    return Caller(
-        getattr(request.state, "actor", "anonymous"), address_of(request), getattr(request.state, "request_id", "")
-    )
+    state = request.state
+    actor, tenant = getattr(state, "actor", "anonymous"), getattr(state, "tenant", None)
+    return Caller(actor, address_of(request), getattr(state, "request_id", ""), tenant)
+
+
+def _log_of(principal: Principal) -> str | None:
+    """The tenant whose log tells what he does of his own."""
+    tenants = set(principal.scopes)
+    return next(iter(tenants)) if len(tenants) == 1 and EVERY not in tenants else None
 
 
 def address_of(request: Request) -> str:

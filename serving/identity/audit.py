@@ -6,11 +6,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, insert, select
 
-from serving.identity.roles import Caller
+from serving.identity.roles import EVERY, Caller
 from serving.state.database import State
-from serving.state.tables import AUDIT_LOG, NAME
+from serving.state.tables import AUDIT_LOG, GRANTS, NAME, USERS
 
 _TARGET = 300
 
@@ -35,7 +35,7 @@ class Audit:
         row = {
             "at": self._now(),
             "actor": _plain(caller.actor, NAME + 10),
-            "tenant": tenant and _plain(tenant, NAME),
+            "tenant": _plain(tenant or caller.tenant or "", NAME) or None,
             "action": action,
             "target": _plain(target, _TARGET),
             "address": _plain(caller.address, NAME),
@@ -44,10 +44,15 @@ class Audit:
         }
         connection.execute(insert(AUDIT_LOG).values(row))
 
-    def denied(self, caller: Caller, target: str, tenant: str | None, kind: str, detail: str) -> None:
+    def denied(self, caller: Caller, target: str, kind: str, detail: str) -> None:
         """Write down a refused access."""
         with self._state.write() as connection:
-            self.note(connection, caller, "denied", target, tenant, kind=kind, why=_plain(detail, _TARGET))
+            self.note(connection, caller, "denied", target, kind=kind, why=_plain(detail, _TARGET))
+
+    def home_of(self, name: str) -> str | None:
+        """The tenant whose log tells of a user's sign-ins; None for a name that nobody has."""
+        with self._state.read() as connection:
+            return home_of(connection, USERS.c.name == name)
 
     def page(
         self,
@@ -66,6 +71,13 @@ class Audit:
             query = query.where(AUDIT_LOG.c.audit_id < before)
         with self._state.read() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def home_of(connection: Connection, user: ColumnElement[bool]) -> str | None:
+    """The tenant whose log tells what a user does of his own, as signing in: the one where he has a role, if it is one."""
+    query = select(GRANTS.c.tenant).join(USERS, USERS.c.user_id == GRANTS.c.user_id).where(user).limit(2)
+    found = connection.execute(query).scalars().all()
+    return found[0] if len(found) == 1 and found[0] != EVERY else None
 
 
 def _plain(text: str, most: int) -> str:

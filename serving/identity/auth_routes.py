@@ -155,7 +155,9 @@ class AuthRoutes:
         return answer
 
     async def _sign_in(self, request: Request, name: str, password: str, code: str, oauth: bool = False) -> Opened:
-        request.state.actor = f"user:{name.strip().lower()[:100]}"
+        known = name.strip().lower()[:100]
+        request.state.actor = f"user:{known}"
+        request.state.tenant = await run_in_threadpool(self._identity.audit.home_of, known.replace("\0", ""))
         caller = caller_of(request)
         sign_in = self._identity.sign_in
         return await self._door.run(request, lambda: sign_in.by_password(caller, name, password, code), oauth)

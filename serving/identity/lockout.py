@@ -54,7 +54,8 @@ class Lockout:
         user, place = _subjects(name, address)
         fewer = FAILURES.c.failures - 1
         with self._state.write() as connection:
-            connection.execute(delete(FAILURES).where(FAILURES.c.subject == user))
+            is_stale = FAILURES.c.last_at < self._now() - FORGOTTEN
+            connection.execute(delete(FAILURES).where((FAILURES.c.subject == user) | is_stale))
             until = case((fewer < self._allowed["address"], None), else_=FAILURES.c.locked_until)
             query = update(FAILURES).where(FAILURES.c.subject == place, FAILURES.c.failures > 0)
             connection.execute(query.values(failures=fewer, locked_until=until))

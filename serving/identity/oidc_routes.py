@@ -36,8 +36,10 @@ class OidcRoutes:
         away = {303: {"description": "To the login, or back to the page"}}
         start = away | responses("no-company-login", "login-unavailable")
         back = start | responses("no-company-login", "login-unavailable", "sign-in-refused")
-        self.router.add_api_route("/start", self.start, status_code=303, response_model=None, responses=start)
-        self.router.add_api_route("/callback", self.callback, status_code=303, response_model=None, responses=back)
+        for path, endpoint, told in (("/start", self.start, start), ("/callback", self.callback, back)):
+            self.router.add_api_route(
+                path, endpoint, status_code=303, response_class=RedirectResponse, response_model=None, responses=told
+            )
 
     async def start(self, request: Request) -> RedirectResponse:
         """Send the browser to the company's own login."""

@@ -43,11 +43,12 @@ class Principal:
 
 @dataclass(frozen=True)
 class Caller:
-    """Where a change comes from: who asks, from which address, in which request."""
+    """Where a change comes from: who asks, from which address, in which request, and whose log is to tell of it."""
 
     actor: str
     address: str = ""
     request_id: str = ""
+    tenant: str | None = None
 
 
 def scopes_of(grants: Mapping[str, str]) -> dict[str, frozenset[str]]:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, exists, insert, select, update
 
-from serving.identity.audit import Audit
+from serving.identity.audit import Audit, home_of
 from serving.identity.roles import Caller
 from serving.identity.secret import fingerprint
 from serving.state.database import State
@@ -48,6 +48,10 @@ class Sessions:
         """A new session, in the transaction of the sign-in."""
         now = self._now()
         session_id, ends = secrets.token_hex(16), now + LONGEST
+        is_alive = exists().where(
+            REFRESH_TOKENS.c.session_id == SESSIONS.c.session_id, REFRESH_TOKENS.c.expires_at > now
+        )
+        connection.execute(delete(SESSIONS).where(SESSIONS.c.user_id == user_id, ~is_alive))  # nothing opens them again
         row = {"session_id": session_id, "user_id": user_id, "created_at": now, "expires_at": ends}
         connection.execute(insert(SESSIONS).values(row))
         return self._next(connection, user_id, session_id, ends)
@@ -63,7 +67,8 @@ class Sessions:
             was_used = found["used_at"] is not None or not self._is_over(found)
             if was_used and self._end(connection, SESSIONS.c.session_id == found["session_id"]):
                 whose, session = f"user:{found['name']}", found["session_id"]
-                self._audit.note(connection, caller, "session.refresh_reused", whose, session=session)
+                tenant = home_of(connection, USERS.c.user_id == found["user_id"])
+                self._audit.note(connection, caller, "session.refresh_reused", whose, tenant, session=session)
         raise RefreshError
 
     def revoke(self, token: str, caller: Caller) -> bool:
@@ -73,7 +78,8 @@ class Sessions:
             if found is None or not self._end(connection, SESSIONS.c.session_id == found["session_id"]):
                 return False
             whose, session = f"user:{found['name']}", found["session_id"]
-            self._audit.note(connection, caller, "session.ended", whose, session=session)
+            tenant = home_of(connection, USERS.c.user_id == found["user_id"])
+            self._audit.note(connection, caller, "session.ended", whose, tenant, session=session)
             return True
 
     def end(self, session_id: str, caller: Caller) -> None:
@@ -116,6 +122,8 @@ class Sessions:
 
     def _next(self, connection: Connection, user_id: str, session_id: str, ends: datetime) -> Opened:
         token, now = PREFIX + secrets.token_urlsafe(32), self._now()
+        ended = (REFRESH_TOKENS.c.session_id == session_id) & (REFRESH_TOKENS.c.expires_at <= now)
+        connection.execute(delete(REFRESH_TOKENS).where(ended))
         row = {"token_hash": fingerprint(token), "session_id": session_id, "issued_at": now}
         connection.execute(insert(REFRESH_TOKENS).values(row | {"expires_at": min(now + REFRESH_GOOD_FOR, ends)}))
         return Opened(user_id, session_id, token)

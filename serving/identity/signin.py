@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, select, update
 
-from serving.identity.audit import Audit
+from serving.identity.audit import Audit, home_of
 from serving.identity.lockout import Lockout
 from serving.identity.passwords import Passwords, check_password
 from serving.identity.roles import Caller, user_name
@@ -75,10 +75,11 @@ class SignIn:
         """A new session for a user whom the company's own login vouches for."""
         with self._state.write() as connection:
             opened = self._sessions.open(connection, user_id)
+            tenant = home_of(connection, USERS.c.user_id == user_id)
             name = connection.execute(select(USERS.c.name).where(USERS.c.user_id == user_id)).scalar_one()
             himself = replace(caller, actor=f"user:{name}")
             self._audit.note(
-                connection, himself, "session.opened", himself.actor, by="own_login", session=opened.session_id
+                connection, himself, "session.opened", himself.actor, tenant, by="own_login", session=opened.session_id
             )
         return opened
 

@@ -16,7 +16,7 @@ from serving.identity.roles import Caller, Principal, check_grants, scopes_of, u
 from serving.identity.sessions import Sessions
 from serving.identity.totp import SecondFactor
 from serving.state.database import State
-from serving.state.tables import GRANTS, SESSIONS, USERS
+from serving.state.tables import FAILURES, GRANTS, SESSIONS, USERS
 
 
 class UnknownUserError(ValueError):
@@ -70,6 +70,14 @@ class Users:
         with self._state.write() as connection:
             self._grant(connection, caller, _row(connection, name).user_id, user_name(name), grants)
 
+    def take(self, caller: Caller, name: str, tenant: str) -> None:
+        """The user has no role at the tenant any more. Raises ValueError where he had none."""
+        with self._state.write() as connection:
+            if not self._take(connection, caller, _row(connection, name), tenant):
+                raise ValueError(
+                    f"user '{user_name(name)}' has no role at '{tenant}': `uretimiq-api user list` shows it"
+                )
+
     def external(self, caller: Caller, issuer: str, subject: str, name: str, grants: Mapping[str, str]) -> str:
         """The user whom a company's own login vouches for: made at his first visit, his roles as it says at each.
 
@@ -89,10 +97,8 @@ class Users:
             if found.disabled_at:
                 raise ValueError(f"the user '{found.name}' is disabled here")
             known = _grants(connection, found.user_id)
-            gone = {tenant for tenant in known if tenant not in grants}
-            connection.execute(delete(GRANTS).where(GRANTS.c.user_id == found.user_id, GRANTS.c.tenant.in_(gone)))
-            for tenant in sorted(gone):
-                self._audit.note(connection, caller, "user.role_taken", f"user:{found.name}", tenant)
+            for tenant in sorted(set(known) - set(grants)):
+                self._take(connection, caller, found, tenant)
             changed = {tenant: role for tenant, role in grants.items() if known.get(tenant) != role}
             self._grant(connection, caller, found.user_id, found.name, changed)
             return str(found.user_id)
@@ -113,6 +119,7 @@ class Users:
             values = {"password_hash": hashed, "disabled_at": None}
             connection.execute(update(USERS).where(USERS.c.user_id == user.user_id).values(values))
             self._second.remove(connection, user.user_id)
+            connection.execute(delete(FAILURES).where(FAILURES.c.subject == f"user:{user.name}"))
             self._sessions.end_all(connection, user.user_id)
             self._audit.note(connection, caller, "user.reset", f"user:{user.name}")
 
@@ -149,6 +156,13 @@ class Users:
             connection.execute(delete(GRANTS).where(GRANTS.c.user_id == user_id, GRANTS.c.tenant == tenant))
             connection.execute(insert(GRANTS).values(user_id=user_id, tenant=tenant, role=role))
             self._audit.note(connection, caller, "user.role_given", f"user:{name}", tenant, role=role)
+
+    def _take(self, connection: Connection, caller: Caller, user: Row[Any], tenant: str) -> bool:
+        query = delete(GRANTS).where(GRANTS.c.user_id == user.user_id, GRANTS.c.tenant == tenant)
+        was_there = connection.execute(query).rowcount > 0
+        if was_there:
+            self._audit.note(connection, caller, "user.role_taken", f"user:{user.name}", tenant)
+        return was_there
 
 
 def _row(connection: Connection, name: str) -> Row[Any]:

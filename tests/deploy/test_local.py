@@ -10,12 +10,14 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import psutil
 import pytest
 from botocore.exceptions import ClientError
 
-from deploy.local import airflow_components, process, s3
+from deploy import showing
+from deploy.local import airflow_components, api_server, process, s3
 from deploy.local.home import OFFSETS, Home, LocalError, load, read_env
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -154,6 +156,37 @@ def test_airflow_and_mlflow_work_know_our_dags_and_leave_nothing_behind(home: Ho
     assert local("down").returncode == 0
     assert ours(home) == []
     assert "URETIMIQ_MLFLOW_URI" not in read_env(home.path / "settings.env")
+
+
+@pytest.mark.slow
+def test_up_prints_how_the_first_admin_signs_in_to_the_api_and_does_so_again(home: Home, local: Local) -> None:
+    done = [local("up", "--only", "api") for _ in range(2)]
+    assert [one.returncode for one in done] == [0, 0], done[0].stderr
+    password = home.secret("API_PASSWORD")
+    assert all(f"{home.url('api')}   user admin, password {password}" in one.stdout for one in done)
+    form = urlencode({"grant_type": "password", "username": "admin", "password": password}).encode()
+    with urllib.request.urlopen(f"{home.url('api')}/v1/auth/token", data=form) as answer:
+        assert json.load(answer)["token_type"] == "Bearer"
+    assert mode(home.path / "state" / "state.db") == "0o600"
+    assert local("down", "--only", "api").returncode == 0
+
+
+@pytest.mark.slow
+def test_the_homes_api_key_is_made_once_and_reads(home: Home, local: Local) -> None:
+    assert local("up", "--only", "api").returncode == 0
+    key = api_server.key(home)
+    assert api_server.key(home) == key
+    assert showing.champion(home.url("api"), key, "nobody") is None
+    with pytest.raises(showing.ApiError, match="401"):
+        showing.champion(home.url("api"), "urt_key_wrong", "nobody")
+    assert local("down", "--only", "api").returncode == 0
+
+
+def test_a_home_whose_state_is_damaged_says_so(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "state.db").write_bytes(b"no database" * 500)
+    with pytest.raises(LocalError, match="file is not a database"):
+        api_server.add_admin(Home(tmp_path, 9000))
 
 
 def test_status_of_what_does_not_run_says_so_and_fails(local: Local, tmp_path: Path) -> None:

@@ -71,6 +71,12 @@ def test_a_list_shows_roles_and_nothing_secret(run, ayse):
     assert "argon2" not in listed + run("user", "list", "--json").output
 
 
+def test_a_role_is_taken_once(run, ayse):
+    assert run("user", "take", "ayse", "--tenant", "acme").output == "user ayse: no role at acme\n"
+
+    refused(run("user", "take", "ayse", "--tenant", "acme"), "user 'ayse' has no role at 'acme'")
+
+
 def test_before_the_first_user_the_list_says_how_to_add_one(run):
     assert run("user", "list").output == "no user yet: `uretimiq-api user add`\n"
 

@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from serving.cli import main
+from serving.state.database import open_state
 
 # Of the packages here, those that the extra `api` does not bring.
 NOT_INSTALLED = (
@@ -113,10 +114,27 @@ def test_the_server_answers_and_leaves_when_told(plant):
     assert f"http://127.0.0.1:{port}/" in output
 
 
-def fetch(address, key, seconds=30):
+@pytest.mark.parametrize(("proxies", "seen"), [("", "127.0.0.1"), ("127.0.0.1", "203.0.113.7")])
+def test_an_address_told_by_a_header_counts_only_from_a_proxy_that_is_named(plant, proxies, seen):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    program = str(Path(sys.executable).with_name("uretimiq-api"))
+    environ = {**os.environ, "URETIMIQ_HOME": str(plant.settings.home), "URETIMIQ_PROXIES": proxies}
+    server = subprocess.Popen([program, "--port", str(port)], env=environ, stdout=subprocess.DEVNULL)
+    try:
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            fetch(f"http://127.0.0.1:{port}/v1/audit", "nobody", **{"X-Forwarded-For": "203.0.113.7"})
+    finally:
+        server.terminate()
+        server.wait(20)
+    with open_state(plant.settings).read() as connection:
+        assert connection.exec_driver_sql("SELECT address FROM audit_log").scalars().all() == [seen]
+
+
+def fetch(address, key, seconds=30, **headers):
     """What the address answers, once it answers."""
     deadline = time.monotonic() + seconds
-    asked = urllib.request.Request(address, headers={"Authorization": f"Bearer {key}"})
+    asked = urllib.request.Request(address, headers={"Authorization": f"Bearer {key}"} | headers)
     while True:
         try:
             return urllib.request.urlopen(asked, timeout=5).read()

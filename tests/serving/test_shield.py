@@ -4,6 +4,9 @@ import re
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import create_engine, make_url
+
+from serving.state.database import connect
 
 FORECASTS = "/v1/tenants/acme/forecasts"
 
@@ -184,3 +187,21 @@ def _setup():
     from serving.identity.roles import Caller
 
     return Caller("test")
+
+
+def test_a_state_database_that_went_away_is_told_and_logged(plant, make_api, empty_postgresql, caplog):
+    settings = replace(plant.settings, state=empty_postgresql)
+    connect(settings).migrate()
+    api = make_api(settings)
+    assert api.get("/v1/status").status_code == 200
+    server = create_engine(make_url(empty_postgresql).set(drivername="postgresql+psycopg", database="postgres"))
+    with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        name = make_url(empty_postgresql).database
+        connection.exec_driver_sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        connection.exec_driver_sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+    api.clock.later()
+
+    told = api.problem("/v1/status")
+
+    assert (told["kind"], told["status"]) == ("state-unavailable", 503)
+    assert "does not answer" in caplog.text

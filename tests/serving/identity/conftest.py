@@ -9,6 +9,7 @@ from typing import Any
 import pyotp
 import pytest
 
+from expectations.settings import Settings
 from serving.identity import secret, service
 from serving.identity.passwords import Passwords
 from serving.identity.roles import EVERY, ROLES, Caller
@@ -22,8 +23,9 @@ SECRET = "k7Zt0pQ2vXw9LrB4mN8cY1sD6fG3hJ5a"
 class Visitor:
     """Somebody who uses the API without the key that `api` sends by itself."""
 
-    def __init__(self, api: Any) -> None:
+    def __init__(self, api: Any, settings: Settings) -> None:
         self.api = api
+        self.settings = settings
 
     def token(self, name: str, password: str = PASSWORD, **more: str) -> Any:
         """The answer of the token endpoint."""
@@ -60,13 +62,13 @@ class Visitor:
 
 
 @pytest.fixture
-def visitor(api: Any) -> Visitor:
+def visitor(api: Any, plant: Any) -> Visitor:
     """With the users ROLE-TENANT of two tenants, and `root`, admin of all."""
     for tenant in ("acme", "zebra"):
         for role in ROLES:
             api.identity.users.add(SETUP, f"{role}-{tenant}", PASSWORD, {tenant: role})
     api.identity.users.add(SETUP, "root", PASSWORD, {EVERY: "admin"})
-    return Visitor(api)
+    return Visitor(api, plant.settings)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import inspect
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from serving.identity import audit
 from serving.identity.roles import Caller
@@ -11,17 +12,17 @@ from serving.identity.roles import Caller
 LOG = "/v1/tenants/acme/audit"
 
 
-def caller(i=0):
-    return Caller(f"user:u{i}", "10.0.0.7", f"r{i}")
+def caller(i=0, tenant="acme"):
+    return Caller(f"user:u{i}", "10.0.0.7", f"r{i}", tenant)
 
 
 def add(identity, count, tenant="acme"):
     for i in range(count):
-        identity.audit.denied(caller(i), f"GET /{i}", tenant, "forbidden", "no")
+        identity.audit.denied(caller(i, tenant), f"GET /{i}", "forbidden", "no")
 
 
 def test_a_row_says_who_what_when_and_from_where(identity):
-    identity.audit.denied(caller(), "GET /x", "acme", "forbidden", "may not")
+    identity.audit.denied(caller(), "GET /x", "forbidden", "may not")
 
     row = identity.audit.page("acme", 10)[0]
     assert row.pop("audit_id") > 0
@@ -38,7 +39,8 @@ def test_a_row_says_who_what_when_and_from_where(identity):
 
 
 def test_what_somebody_sends_is_kept_in_one_line_and_short(identity):
-    identity.audit.denied(Caller("user:a\x00\nb" + "x" * 500), "GET /\r\n" + "y" * 500, "acme", "forbidden", "z" * 999)
+    who = Caller("user:a\x00\nb" + "x" * 500, tenant="acme")
+    identity.audit.denied(who, "GET /\r\n" + "y" * 500, "forbidden", "z" * 999)
 
     row = identity.audit.page("acme", 10)[0]
     assert (row["actor"][:10], len(row["actor"]), len(row["target"])) == ("user:a  bx", 110, 300)
@@ -125,3 +127,32 @@ def test_a_change_that_fails_is_not_written_down(visitor):
         visitor.api.identity.users.add(caller(), "root", "korrekt pferd batterie", {})
 
     assert [row["actor"] for row in visitor.audit("user.added")] == ["test"] * 9
+
+
+def test_a_tenants_auditor_sees_how_its_users_signed_in_and_failed_to(visitor):
+    headers = visitor.headers("auditor-acme")
+    visitor.token("viewer-acme", "wrong")
+    visitor.token("viewer-zebra", "wrong")
+    visitor.token("nobody", "wrong")
+    stolen = visitor.token("viewer-acme").json()["refresh_token"]
+    for _ in range(2):
+        visitor.refresh(stolen)
+
+    rows = visitor.api.get(f"{LOG}?limit=6", headers=headers).json()["rows"]
+
+    assert [(row["action"], row["target"]) for row in rows[:4]] == [
+        ("session.refresh_reused", "user:viewer-acme"),
+        ("session.opened", "user:viewer-acme"),
+        ("denied", "POST /v1/auth/token"),
+        ("session.opened", "user:auditor-acme"),
+    ]
+
+
+def test_a_refusal_that_cannot_be_written_down_is_one_all_the_same(visitor, monkeypatch, caplog):
+    def fail(*_, **__):
+        raise OperationalError("INSERT", {}, OSError("disk full"))
+
+    monkeypatch.setattr(visitor.api.identity.audit, "note", fail)
+
+    assert visitor.api.get(LOG, headers={"Authorization": ""}).status_code == 401
+    assert "could not be written down" in caplog.text

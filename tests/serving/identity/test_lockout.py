@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from serving.identity.lockout import LONGEST_WAIT, Allowance, LockedError, Lockout
+from serving.identity.roles import Caller
 
 
 def test_after_five_failures_a_name_waits_each_time_twice_as_long(visitor):
@@ -132,3 +133,26 @@ def test_sign_ins_of_an_address_are_limited_by_the_minute(plant, make_api):
 
     assert codes == [400, 400, 400, 429]
     assert api.identity.audit.page(None, 1)[0]["detail"]["kind"] == "too-many-requests"
+
+
+def test_a_user_whose_password_was_reset_need_not_wait(visitor):
+    for _ in range(6):
+        visitor.token("viewer-acme", "wrong")
+    visitor.api.identity.users.reset(Caller("test"), "viewer-acme", "ein anderes langes wort")
+
+    assert visitor.token("viewer-acme", "ein anderes langes wort").status_code == 200
+
+
+def test_names_that_were_tried_long_ago_are_not_kept(state, clock):
+    lockout = Lockout(state, lambda: clock.now)
+    for i in range(20):
+        lockout.begin(f"name-{i}", f"10.0.0.{i}")
+    clock.later(timedelta(hours=25).total_seconds())
+    lockout.begin("ayse", "10.0.1.1")
+
+    lockout.succeeded("ayse", "10.0.1.1")
+
+    with state.read() as connection:
+        assert connection.exec_driver_sql("SELECT subject FROM sign_in_failures").scalars().all() == [
+            "address:10.0.1.1"
+        ]

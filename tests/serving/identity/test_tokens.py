@@ -7,6 +7,8 @@ from datetime import timedelta
 import jwt
 import pytest
 
+from serving.state.database import open_state
+
 ADDRESS = "/v1/tenants/acme/forecasts"
 
 
@@ -175,6 +177,23 @@ def test_a_session_ends_after_ninety_days_however_often_it_was_refreshed(visitor
         token = answer.json().get("refresh_token", "")
 
     assert answer.status_code == 400
+
+
+def test_what_can_be_used_no_more_is_not_kept(visitor):
+    def kept():
+        with open_state(visitor.settings).read() as connection:
+            counts = "SELECT (SELECT count(*) FROM sessions), (SELECT count(*) FROM refresh_tokens)"
+            return tuple(connection.exec_driver_sql(counts).one())
+
+    token = visitor.token("viewer-acme").json()["refresh_token"]
+    for _ in range(4):
+        visitor.api.clock.later(timedelta(days=6).total_seconds())
+        token = visitor.refresh(token).json()["refresh_token"]
+    assert kept() == (1, 2)
+
+    visitor.api.clock.later(timedelta(days=8).total_seconds())
+    visitor.token("viewer-acme")
+    assert kept() == (1, 1)
 
 
 @pytest.mark.parametrize("which", ["refresh_token", "access_token"])
