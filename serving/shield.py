@@ -116,13 +116,13 @@ class Shield:
         address = _address(scope)
         caller = Caller(state.get("actor", "anonymous"), address, state["request_id"], state.get("tenant"))
         if await self._limits.wait(f"denied:{address}", MOST_DENIALS):
-            log.warning("denied: %s %s from %s, among too many to write each down", kind, caller.actor, address)
+            log.warning("denied: %s %r from %s, among too many to write each down", kind, caller.actor, address)
             return
         asked = f"{scope['method']} {unquote(scope['path'])}"
         try:
             await run_in_threadpool(self._denied, caller, asked, kind, detail)
         except SQLAlchemyError:  # refused it is all the same
-            log.exception("denied: %s %s from %s, which could not be written down", kind, caller.actor, address)
+            log.exception("denied: %s %r from %s, which could not be written down", kind, caller.actor, address)
 
 
 def _counted(receive: Receive) -> Receive:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, case, delete, update
+from sqlalchemy import Connection, case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from serving.state.database import State
@@ -54,11 +54,14 @@ class Lockout:
         user, place = _subjects(name, address)
         fewer = FAILURES.c.failures - 1
         with self._state.write() as connection:
-            is_stale = FAILURES.c.last_at < self._now() - FORGOTTEN
-            connection.execute(delete(FAILURES).where((FAILURES.c.subject == user) | is_stale))
+            connection.execute(delete(FAILURES).where(FAILURES.c.subject == user))
             until = case((fewer < self._allowed["address"], None), else_=FAILURES.c.locked_until)
             query = update(FAILURES).where(FAILURES.c.subject == place, FAILURES.c.failures > 0)
             connection.execute(query.values(failures=fewer, locked_until=until))
+            # Whoever is being counted at this moment is left for the next time: two that wait for each other end badly.
+            stale = select(FAILURES.c.subject).where(FAILURES.c.last_at < self._now() - FORGOTTEN)
+            free = stale.with_for_update(skip_locked=True)
+            connection.execute(delete(FAILURES).where(FAILURES.c.subject.in_(free)))
 
     def _count(self, connection: Connection, subject: str) -> None:
         """Count first, then look: of several at once each sees the one before. A refusal takes the count back."""

@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
+from sqlalchemy.exc import IntegrityError
 
 from serving.identity.access import caller_of
 from serving.identity.auth_routes import AuthRoutes, Door
@@ -77,6 +78,8 @@ class OidcRoutes:
             user_id = self._identity.users.external(caller, issuer, vouched.subject, vouched.name, vouched.grants)
         except ValueError as error:
             raise Problem("sign-in-refused", str(error)) from error
+        except IntegrityError as error:  # his first visit, twice at once
+            raise Problem("sign-in-refused", "you signed in twice at once: begin again") from error
         return self._identity.sign_in.by_company(caller, user_id)
 
     def _there(self) -> Company:

@@ -42,6 +42,14 @@ def test_a_host_beyond_loopback_is_refused_in_one_line_that_says_why(host):
     )
 
 
+def test_a_host_beyond_loopback_is_taken_where_its_names_are_known(monkeypatch):
+    monkeypatch.setenv("URETIMIQ_HOSTS", "uretimiq.example")
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        result = run("--host", "0.0.0.0", "--port", str(taken.getsockname()[1]))
+
+    assert "of 0.0.0.0 cannot be used (Address already in use)" in result.output
+
+
 def test_a_host_that_is_no_address_is_refused():
     result = run("--host", "uretimiq.example")
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +72,22 @@ def visitor(api: Any, plant: Any) -> Visitor:
             api.identity.users.add(SETUP, f"{role}-{tenant}", PASSWORD, {tenant: role})
     api.identity.users.add(SETUP, "root", PASSWORD, {EVERY: "admin"})
     return Visitor(api, plant.settings)
+
+
+@pytest.fixture
+def meet() -> Callable[..., Any]:
+    """Makes a function that two threads begin at the same moment, where the database lets both come so far."""
+    both = threading.Barrier(2)
+
+    def together(work: Callable[..., Any]) -> Callable[..., Any]:
+        def wait_and_work(*given: Any) -> Any:
+            with contextlib.suppress(threading.BrokenBarrierError):
+                both.wait(1)
+            return work(*given)
+
+        return wait_and_work
+
+    return together
 
 
 @pytest.fixture

@@ -110,13 +110,14 @@ def test_neither_secret_nor_recovery_codes_are_kept_as_they_are(plant, visitor):
     assert not any(text.encode() in kept for text in (secret, *codes))
 
 
-def test_a_code_that_two_bring_at_once_opens_for_one(identity, clock):
+def test_a_code_that_two_bring_at_once_opens_for_one(identity, clock, meet, monkeypatch):
     identity.users.add(SETUP, "ayse", PASSWORD, {})
     secret = identity.sign_in.enrol(SETUP, "ayse", PASSWORD).secret
     user_id = identity.sign_in.by_password(SETUP, "ayse", PASSWORD).user_id
     identity.sign_in.confirm(SETUP, user_id, "ayse", pyotp.TOTP(secret).at(clock.now))
     clock.later(60)
     code, opened = pyotp.TOTP(secret).at(clock.now), []
+    monkeypatch.setattr(identity.sign_in._second, "_use", meet(identity.sign_in._second._use))
 
     def sign_in():
         try:
@@ -125,7 +126,7 @@ def test_a_code_that_two_bring_at_once_opens_for_one(identity, clock):
             return
         opened.append(1)
 
-    threads = [threading.Thread(target=sign_in) for _ in range(4)]
+    threads = [threading.Thread(target=sign_in) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
