@@ -58,10 +58,11 @@ KINDS = {
     "unauthorized": Kind(
         401, "Not signed in", "sign in at /v1/auth/token, or send an API key: Authorization: Bearer ...", audited=True
     ),
-    "sign-in-refused": Kind(400, "Sign-in refused", "name, password or code is wrong", audited=True),
+    "sign-in-refused": Kind(403, "Sign-in refused", "name, password or code is wrong", audited=True),
     "code-needed": Kind(
-        400, "A second factor is needed", "a code of the second factor is needed: send it as `code`", audited=True
+        403, "A second factor is needed", "a code of the second factor is needed: send it as `code`", audited=True
     ),
+    "invalid-grant": Kind(400, "Sign-in refused", "name, password or code is wrong", audited=True),
     "bad-token-request": Kind(400, "The form cannot be read", "form: grant_type is missing"),
     "forbidden": Kind(403, "Not allowed", "user:ayse may not use keys:write at 'acme'", audited=True),
     "cross-site": Kind(403, "Refused from another page", "the request comes from another site", audited=True),
@@ -182,7 +183,9 @@ def install(app: FastAPI) -> None:
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         if error.status_code == 405:
             why = f"this address does not take {request.method}: what it takes is listed at /"
-            return refused(request, Problem("not-allowed", why))
+            told = refused(request, Problem("not-allowed", why))
+            told.headers.update(error.headers or {})  # Allow, which names the methods
+            return told
         if error.status_code == 404:
             why = f"there is nothing at {request.url.path}: the addresses are listed at /"
             return refused(request, Problem("not-found", why))

@@ -46,15 +46,14 @@ class Door:
     async def run(self, request: Request, work: Callable[[], T], oauth: bool = False) -> T:
         """`work` in a thread. Raises Problem; with `oauth` it has the code of RFC 6749."""
         await self.admit(request)
-        error = "invalid_grant" if oauth else None
         try:
             return await to_thread.run_sync(work, limiter=self._few)
         except LockedError as locked:
-            raise Problem("locked", str(locked), locked.seconds, error) from locked
+            raise Problem("locked", str(locked), locked.seconds) from locked
         except CodeNeededError as needed:
-            raise Problem("code-needed", str(needed), error=error) from needed
+            raise _refused(needed, "code-needed", "mfa_required" if oauth else None) from needed
         except SignInError as wrong:
-            raise Problem("sign-in-refused", str(wrong), error=error) from wrong
+            raise _refused(wrong, "sign-in-refused", "invalid_grant" if oauth else None) from wrong
         except ValueError as bad:
             raise Problem("bad-request", str(bad)) from bad
 
@@ -166,7 +165,7 @@ class AuthRoutes:
         try:
             return await run_in_threadpool(self._identity.sessions.refresh, token, caller_of(request))
         except RefreshError as error:
-            raise Problem("sign-in-refused", str(error), error="invalid_grant") from error
+            raise _refused(error, "sign-in-refused", "invalid_grant") from error
 
     def _answer(self, opened: Opened, refresh_token: str | None) -> JSONResponse:
         content = {
@@ -191,14 +190,20 @@ class AuthRoutes:
             raise Problem("cross-site", f"send it from a page of this server, with the header {CSRF_HEADER}: 1")
 
 
+def _refused(error: Exception, kind: str, oauth: str | None) -> Problem:
+    """The problem of that kind; where tokens are asked for, the one that RFC 6749 wants, with its code."""
+    return Problem("invalid-grant", str(error), error=oauth) if oauth else Problem(kind, str(error))
+
+
 _SIGN_IN_KINDS = ("sign-in-refused", "code-needed", "locked")
-_TOKEN_KINDS = (*_SIGN_IN_KINDS, "bad-token-request")
+_TOKEN_KINDS = ("invalid-grant", "bad-token-request", "locked")
 _TOKEN_FORM = forms.body(
     {"grant_type": "password", "username": "ayse", "password": "...", "code": "492039"},
     grant_type="password or refresh_token",
     username="With password",
     password="With password",  # noqa: S106 - what the field is
+    needed=("grant_type",),
     code="With password: of the second factor, or a recovery code",
     refresh_token="With refresh_token: the one of the last answer",  # noqa: S106 - what the field is
 )
-_REVOKE_FORM = forms.body({"token": "urt_refresh_..."}, token="A refresh or an access token")  # noqa: S106
+_REVOKE_FORM = forms.body({"token": "urt_refresh_..."}, needed=("token",), token="A refresh or an access token")  # noqa: S106

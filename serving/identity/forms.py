@@ -41,8 +41,8 @@ def bad(why: str, error: str = "invalid_request") -> Problem:
     return Problem("bad-token-request", why, error=error)
 
 
-def body(example: dict[str, str], **fields: str) -> dict[str, Any]:
-    """The form as OpenAPI tells it: `fields` with what each is."""
+def body(example: dict[str, str], needed: tuple[str, ...], **fields: str) -> dict[str, Any]:
+    """The form as OpenAPI tells it: `fields` with what each is, and which must be there."""
     properties = {name: {"type": "string", "description": told} for name, told in fields.items()}
-    schema = {"type": "object", "properties": properties}
+    schema = {"type": "object", "properties": properties, "required": list(needed)}
     return {"requestBody": {"required": True, "content": {FORM: {"schema": schema, "example": example}}}}

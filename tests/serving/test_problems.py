@@ -152,6 +152,7 @@ def test_an_unknown_address_points_to_the_list(api):
 def test_a_method_that_an_address_does_not_take_is_refused(api):
     answer = api.post(FORECASTS)
 
+    assert answer.headers["allow"] == "GET"
     assert (answer.status_code, answer.json()["detail"]) == (
         405,
         "this address does not take POST: what it takes is listed at /",

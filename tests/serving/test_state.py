@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import Column, String, delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from serving.state.database import StateError, connect, newest, open_state
@@ -154,25 +155,39 @@ def test_who_reads_sqlite_does_not_wait_for_who_writes(plant):
         assert reader.execute(select(func.count()).select_from(USERS)).scalar_one() == 0
 
 
-def test_writers_of_sqlite_take_turns(plant):
+def test_a_writer_of_sqlite_has_his_turn_from_the_beginning(plant):
+    """Who reads before he writes would else be refused once another has written meanwhile."""
+    state, is_in = open_state(plant.settings), threading.Event()
+
+    def write():
+        with state.write():
+            is_in.set()
+
+    other = threading.Thread(target=write)
+    with state.write() as connection:
+        connection.execute(select(USERS.c.name))
+        other.start()
+        assert not is_in.wait(0.3)
+    assert is_in.wait(10)
+    other.join()
+
+
+def test_a_table_that_a_migration_copies_keeps_the_rows_that_refer_to_it(plant):
     state = open_state(plant.settings)
     with state.write() as connection:
-        connection.execute(insert(USERS).values(USER | {"totp_last_step": 0}))
+        connection.execute(insert(USERS).values(USER))
+        connection.execute(insert(GRANTS).values(user_id="u1", tenant="acme", role="viewer"))
 
-    def count():
-        for _ in range(20):
-            with state.write() as connection:
-                step = connection.execute(select(USERS.c.totp_last_step)).scalar_one()
-                connection.execute(update(USERS).values(totp_last_step=step + 1))
+    def copy(config):
+        operations = Operations(MigrationContext.configure(config.attributes["connection"]))
+        with operations.batch_alter_table("users", recreate="always") as users:
+            users.add_column(Column("more", String(5)))
 
-    threads = [threading.Thread(target=count) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    state.alembic(copy)
 
     with state.read() as connection:
-        assert connection.execute(select(USERS.c.totp_last_step)).scalar_one() == 80
+        assert connection.execute(select(GRANTS.c.user_id)).scalars().all() == ["u1"]
+        assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
 
 
 def test_a_damaged_file_is_told_in_one_line(plant):

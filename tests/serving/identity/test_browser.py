@@ -99,5 +99,13 @@ def test_a_form_of_a_page_elsewhere_signs_nobody_in(browser):
 def test_a_wrong_password_sets_no_cookie(browser):
     answer = browser.post(SIGN_IN, json=WHO | {"password": "wrong"}, headers=OURS)
 
-    assert answer.status_code == 400
+    assert (answer.status_code, answer.json()["type"]) == (403, "urn:uretimiq:problem:sign-in-refused")
     assert "set-cookie" not in answer.headers
+
+
+def test_a_page_is_told_that_a_code_is_needed(browser, visitor):
+    visitor.enrol("viewer-acme")
+
+    answer = browser.post(SIGN_IN, json=WHO, headers=OURS)
+
+    assert (answer.status_code, answer.json()["type"]) == (403, "urn:uretimiq:problem:code-needed")

@@ -112,7 +112,7 @@ def test_who_has_no_role_here_is_refused(browser, provider, api):
 
     told = sign_in(browser)
 
-    assert (told.status_code, "gives you no role here" in told.text) == (400, True)
+    assert (told.status_code, "gives you no role here" in told.text) == (403, True)
     assert denied(api) == ["sign-in-refused"]
     assert api.identity.users.list() == []
 
@@ -151,7 +151,7 @@ def by_public_key(provider):
 def test_a_token_that_the_provider_did_not_sign_is_refused(browser, provider, api, sign):
     provider.sign = sign(provider)
 
-    assert sign_in(browser).status_code == 400
+    assert sign_in(browser).status_code == 403
     assert denied(api) == ["sign-in-refused"]
     assert "uretimiq_refresh" not in browser.cookies
 
@@ -174,7 +174,7 @@ def test_a_token_that_the_provider_did_not_sign_is_refused(browser, provider, ap
 def test_a_token_that_says_something_else_is_refused(browser, provider, api, change):
     provider.change = change
 
-    assert sign_in(browser).status_code == 400
+    assert sign_in(browser).status_code == 403
     assert denied(api) == ["sign-in-refused"]
 
 
@@ -182,7 +182,7 @@ def test_a_code_counts_once(browser):
     address = go(browser)
     assert come_back(browser, address).status_code == 303
 
-    assert come_back(browser, address).status_code == 400
+    assert come_back(browser, address).status_code == 403
 
 
 def test_a_code_that_another_browser_fetched_is_refused(browser, api):
@@ -190,34 +190,34 @@ def test_a_code_that_another_browser_fetched_is_refused(browser, api):
     address = go(browser)
     victim = TestClient(api.app, base_url="https://127.0.0.1:8300", follow_redirects=False)
 
-    assert come_back(victim, address).status_code == 400
+    assert come_back(victim, address).status_code == 403
 
 
 def test_a_state_that_was_never_given_is_refused(browser):
     address = go(browser)
     browser.cookies.set("uretimiq_oidc", "made-up", domain="127.0.0.1", path="/v1/auth/oidc")
 
-    assert browser.get(f"/v1/auth/oidc/callback?code=x&state=made-up&{address[:0]}").status_code == 400
+    assert browser.get(f"/v1/auth/oidc/callback?code=x&state=made-up&{address[:0]}").status_code == 403
 
 
 def test_an_answer_of_another_provider_is_refused(browser):
     address = go(browser)
 
-    assert come_back(browser, address.partition("&iss=")[0] + "&iss=https://evil.example").status_code == 400
+    assert come_back(browser, address.partition("&iss=")[0] + "&iss=https://evil.example").status_code == 403
 
 
 def test_a_sign_in_that_took_too_long_is_refused(browser, clock):
     address = go(browser)
     clock.later(601)
 
-    assert come_back(browser, address).status_code == 400
+    assert come_back(browser, address).status_code == 403
 
 
 @pytest.mark.parametrize(
     "query", ["", "error=access_denied&state=x", "code=x", "state=x", "code=x&state=%27%20OR%201=1"]
 )
 def test_coming_back_without_having_been_sent_is_refused(browser, query):
-    assert browser.get(f"/v1/auth/oidc/callback?{query}").status_code == 400
+    assert browser.get(f"/v1/auth/oidc/callback?{query}").status_code == 403
 
 
 def test_a_name_that_a_user_of_this_server_has_is_not_taken_over(browser, api):
@@ -225,7 +225,7 @@ def test_a_name_that_a_user_of_this_server_has_is_not_taken_over(browser, api):
 
     told = sign_in(browser)
 
-    assert (told.status_code, "belongs to a user of this server" in told.text) == (400, True)
+    assert (told.status_code, "belongs to a user of this server" in told.text) == (403, True)
     assert api.identity.users.list()[0]["roles"] == {"acme": "admin"}
 
 
@@ -241,14 +241,14 @@ def test_who_is_disabled_here_is_refused_whatever_the_company_says(browser, api)
     sign_in(browser)
     api.identity.users.disable(Caller("test"), "fatma")
 
-    assert sign_in(browser).status_code == 400
+    assert sign_in(browser).status_code == 403
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x" * 200, "Ünal"])
 def test_a_name_that_cannot_be_kept_is_refused(browser, provider, name):
     provider.user["preferred_username"] = name
 
-    assert sign_in(browser).status_code == 400
+    assert sign_in(browser).status_code == 403
 
 
 @pytest.mark.parametrize("curve", [False, True])
@@ -291,7 +291,7 @@ def test_a_discovery_that_is_not_the_issuers_is_refused(browser, provider, disco
 def test_a_wrong_client_secret_is_refused_by_the_provider(browser, provider):
     provider.secret = "another"
 
-    assert sign_in(browser).status_code == 400
+    assert sign_in(browser).status_code == 403
 
 
 def test_without_a_login_of_a_company_the_addresses_say_so(plant, make_api):

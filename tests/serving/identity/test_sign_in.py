@@ -35,7 +35,7 @@ def test_an_unknown_name_is_answered_like_a_wrong_password_and_written_down(visi
     unknown = visitor.token(name)
 
     assert (unknown.status_code, unknown.text) == (wrong.status_code, wrong.text) == (400, wrong.text)
-    assert [kind for kind, _ in visitor.denied()] == ["sign-in-refused"] * 2
+    assert [kind for kind, _ in visitor.denied()] == ["invalid-grant"] * 2
 
 
 def test_a_disabled_user_is_answered_like_a_wrong_password(visitor):
@@ -124,7 +124,7 @@ def test_a_new_password_ends_every_other_session(visitor):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "status"), [("wrong", "ein anderes langes wort", 400), (PASSWORD, "short", 422)]
+    ("old", "new", "status"), [("wrong", "ein anderes langes wort", 403), (PASSWORD, "short", 422)]
 )
 def test_a_password_is_not_changed_by_one_who_does_not_know_it_or_to_one_that_will_not_do(visitor, old, new, status):
     done = visitor.api.post("/v1/me/password", json={"old": old, "new": new}, headers=visitor.headers("viewer-acme"))
