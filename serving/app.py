@@ -77,7 +77,7 @@ def create_app(
     app.include_router(TenantRoutes(forecasts, Explanations(lake, forecasts), now).router)
     app.include_router(StatusRoutes(lake, ledger, now).router)
     door = Door(limits, settings.rate_sign_in)
-    app.include_router(AuthRoutes(identity, door, _words(settings.origins)).router)
+    app.include_router(AuthRoutes(identity, door).router)
     told = oidc_config.load(settings)
     company = Company(told, settings.oidc_client_secret, state, now) if told else None
     app.include_router(OidcRoutes(identity, company, door).router)

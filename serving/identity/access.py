@@ -44,7 +44,8 @@ class Access:
         request.state.principal = principal
         request.state.actor = principal.actor
         tenant = self.tenant(request)
-        request.state.tenant = _log_of(principal) if self.scope is None else None if tenant == EVERY else tenant
+        # Who has no role at the tenant is not named in its log: he is another's user.
+        request.state.tenant = tenant if tenant in principal.scopes and tenant != EVERY else _log_of(principal)
         await guard.limit(principal)
         if self.scope is None:
             if principal.user_id is None:

@@ -59,12 +59,11 @@ class Door:
 
 
 class AuthRoutes:
-    """The addresses; `router` holds them. `origins` are pages elsewhere that may send the cookie's requests."""
+    """The addresses; `router` holds them."""
 
-    def __init__(self, identity: Identity, door: Door, origins: tuple[str, ...]) -> None:
+    def __init__(self, identity: Identity, door: Door) -> None:
         self._identity = identity
         self._door = door
-        self._origins = origins
         self.router = APIRouter(prefix="/v1/auth", tags=["sign-in"])
         self._add("/token", self.token, schemas.Token, schemas.TOKEN, _TOKEN_KINDS, _TOKEN_FORM)
         self._add("/revoke", self.revoke, Health, schemas.OK, ("bad-token-request",), _REVOKE_FORM)
@@ -179,13 +178,11 @@ class AuthRoutes:
     def _check_same_site(self, request: Request) -> None:
         """Refuse what a page elsewhere makes a browser send: besides SameSite, by origin and by a header of our own.
 
-        A page elsewhere cannot set the header without asking first (CORS), which is answered to `origins` alone.
+        A page elsewhere cannot set the header without asking first (CORS), which is answered for no cookie.
         """
         origin = request.headers.get("origin")
-        is_ours = origin is None or origin in self._origins or urlsplit(origin).netloc == request.headers.get("host")
-        is_same = request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none") or (
-            origin in self._origins
-        )
+        is_ours = origin is None or urlsplit(origin).netloc == request.headers.get("host")
+        is_same = request.headers.get("sec-fetch-site", "same-origin") in {"same-origin", "none"}
         if not (is_ours and is_same and CSRF_HEADER in request.headers):
             raise Problem("cross-site", f"send it from a page of this server, with the header {CSRF_HEADER}: 1")
 

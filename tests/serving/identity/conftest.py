@@ -65,6 +65,11 @@ class Visitor:
 
 
 @pytest.fixture
+def make_visitor() -> type[Visitor]:
+    return Visitor
+
+
+@pytest.fixture
 def visitor(api: Any, plant: Any) -> Visitor:
     """With the users ROLE-TENANT of two tenants, and `root`, admin of all."""
     for tenant in ("acme", "zebra"):

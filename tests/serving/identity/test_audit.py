@@ -148,6 +148,26 @@ def test_a_tenants_auditor_sees_how_its_users_signed_in_and_failed_to(visitor):
     ]
 
 
+def test_another_tenants_user_who_was_refused_here_stands_in_the_log_of_his_own(visitor):
+    here, theirs = visitor.headers("auditor-acme"), visitor.headers("auditor-zebra")
+    asked = "/v1/tenants/acme/forecasts"
+    assert visitor.api.get(asked, headers=theirs).status_code == 403
+
+    ours = visitor.api.get(LOG, headers=here)
+    others = visitor.api.get("/v1/tenants/zebra/audit?action=denied", headers=theirs).json()["rows"]
+
+    assert "zebra" not in ours.text
+    assert [(row["actor"], row["target"]) for row in others] == [("user:auditor-zebra", f"GET {asked}")]
+
+
+def test_ones_own_user_without_the_scope_stands_in_the_log(visitor):
+    visitor.api.get("/v1/tenants/acme/audit", headers=visitor.headers("viewer-acme"))
+
+    rows = visitor.api.get(f"{LOG}?action=denied", headers=visitor.headers("auditor-acme")).json()["rows"]
+
+    assert [(row["actor"], row["detail"]["kind"]) for row in rows] == [("user:viewer-acme", "forbidden")]
+
+
 def test_a_refusal_that_cannot_be_written_down_is_one_all_the_same(visitor, monkeypatch, caplog):
     def fail(*_, **__):
         raise OperationalError("INSERT", {}, OSError("disk full"))

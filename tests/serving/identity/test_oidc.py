@@ -10,6 +10,7 @@ import httpx
 import jwt
 import pytest
 import yaml
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fastapi.testclient import TestClient
 from provider import CLIENT_SECRET, Provider
@@ -118,9 +119,8 @@ def test_who_has_no_role_here_is_refused(browser, provider, api):
 
 
 def other_key(provider):
-    other = Provider(provider.now)
-    other.close()
-    return lambda claims: jwt.encode(claims, other.key, "RS256", headers={"kid": provider.kid})
+    other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return lambda claims: jwt.encode(claims, other, "RS256", headers={"kid": provider.kid})
 
 
 def part(value):

@@ -1,6 +1,7 @@
 """The second factor: a code counts once, and a recovery code too."""
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pyotp
@@ -9,6 +10,7 @@ import pytest
 from serving.identity.lockout import LockedError
 from serving.identity.roles import Caller
 from serving.identity.signin import SignInError
+from serving.state.database import connect
 
 SETUP = Caller("test")
 PASSWORD = "korrekt pferd batterie"
@@ -169,3 +171,24 @@ def test_a_second_factor_is_removed_by_password_and_code(visitor, right):
 
     assert done.status_code == (200 if right else 403)
     assert visitor.token("viewer-acme").status_code == (200 if right else 400)
+
+
+def test_a_users_whole_way_on_postgresql(plant, make_api, make_visitor, empty_postgresql):
+    settings = replace(plant.settings, state=empty_postgresql)
+    connect(settings).migrate()
+    api = make_api(settings)
+    api.identity.users.add(SETUP, "ayse", PASSWORD, {"acme": "admin"})
+    visitor = make_visitor(api, settings)
+    secret, codes = visitor.enrol("ayse")
+    headers = visitor.headers("ayse", code=pyotp.TOTP(secret).at(api.clock.now))
+    new = {"name": "excel", "scopes": ["keys:read"]}
+    key = api.post("/v1/tenants/acme/keys", json=new, headers=headers).json()
+    by_key = {"Authorization": f"Bearer {key['key']}"}
+
+    assert [row["name"] for row in api.get("/v1/tenants/acme/keys", headers=by_key).json()["keys"]] == ["excel"]
+    assert visitor.token("ayse", code=codes[0]).status_code == 200
+    assert api.post(f"/v1/tenants/acme/keys/{key['prefix']}/revoke", headers=headers).status_code == 200
+    api.clock.later()
+    assert api.get("/v1/tenants/acme/keys", headers=by_key).status_code == 401
+    rows = api.get("/v1/tenants/acme/audit?limit=4", headers=headers).json()["rows"]
+    assert [row["action"] for row in rows] == ["key.revoked", "session.opened", "key.added", "session.opened"]
