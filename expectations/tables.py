@@ -180,6 +180,48 @@ CALENDAR_EVENTS = Contract(
     landed=True,
 )
 
+FACTOR_NAME = r"[a-z][a-z0-9_]{0,39}"
+FACTORS = Contract(
+    name="factors",
+    zone=Zone.SILVER,
+    meaning="Numbers from outside that may move demand: weather, raw material prices, exchange rates; as told each time.",
+    version="1.0.0",
+    owner="planning",
+    keys=("tenant", "site", "date", "factor"),
+    columns=(
+        TENANT,
+        Column("site", pa.string(), "Site for which it counts; * for all of the tenant's that have none of their own"),
+        Column("date", pa.date32(), "Day of which the value is; of a forecast a day to come"),
+        Column(
+            "factor", pa.string(), "What it is, as temperature, cotton_price or usd_try; models learn it by this name"
+        ),
+        Column("value", pa.float64(), "Its value on that day, as it was known then"),
+        Column("unit", pa.string(), "In which unit, as °C or TRY/kg"),
+        AVAILABLE_AT,
+    ),
+    rules=(
+        code_rule("site"),
+        _DATE_IN_RANGE,
+        Matches(
+            name="factor_is_a_name",
+            column="factor",
+            pattern=FACTOR_NAME,
+            reason="A factor's name is 1 to 40 of a-z, 0-9 and _, beginning with a letter: models and sentences use it.",
+        ),
+        Between(
+            name="value_plausible",
+            column="value",
+            low=-1e12,
+            high=1e12,
+            reason="A value is a finite number; what is not known has no row.",
+        ),
+        _KNOWN_BEFORE_LANDED,
+    ),
+    event_time="date",
+    known_time="available_at",
+    landed=True,
+)
+
 # ---------------------------------------------------------------------------- operations
 RUN_ID = Column("run_id", pa.string(), "Run of the job that wrote the row")
 
@@ -691,14 +733,16 @@ DEMAND_EXPLANATIONS = Contract(
         Column("night", pa.date32(), "Night of the forecast"),
         SITE,
         PRODUCT,
-        _pieces("units_q50", "Sum of the medians of all days ahead; the six drivers below add up to it"),
+        _pieces("units_q50", "Sum of the medians of all days ahead; the seven drivers below add up to it"),
         _pieces("units_level", "Mean of the last four weeks, for as many days"),
         _pieces("units_season", "Of it by weekdays, days of the month and last year's weeks"),
         _pieces("units_trend", "Of it by the way of the latest weeks"),
         _pieces("units_price", "Of it by price and promotions of late"),
         _pieces("units_holiday", "Of it by holidays and other known events, beside ordinary days"),
+        _pieces("units_factor", "Of it by numbers from outside: weather, prices of raw materials, exchange rates"),
         _pieces("units_other", "Of it by nothing of these"),
         Column("by_day", pa.string(), "The drivers' pieces of each day ahead, as JSON"),
+        Column("factors", pa.string(), "The pieces of each day ahead by factor, as JSON", nullable=True),
         Column("cases", pa.string(), "Nights most like this one, and the units of the four weeks after, as JSON"),
         Column("night_before", pa.date32(), "Earlier night that it is compared with", nullable=True),
         Column("units_change", pa.float64(), "Beside it, of the days that both forecast", unit="piece", nullable=True),
@@ -757,6 +801,7 @@ TABLES = Catalogue(
         PRODUCTS,
         SITES,
         CALENDAR_EVENTS,
+        FACTORS,
         INGEST_LEDGER,
         QUARANTINE,
         PROGRESS,

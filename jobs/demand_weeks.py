@@ -8,7 +8,7 @@ forecast.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -16,23 +16,26 @@ import numpy as np
 import pandas as pd
 
 from expectations.contract import Contract, Zone
-from expectations.tables import CALENDAR_FEATURES, PRODUCTS, SALES, SITES
+from expectations.tables import CALENDAR_FEATURES, FACTORS, PRODUCTS, SALES, SITES
 from features.sites import NOTHING_KNOWN, site_cut_off, site_spans
-from jobs.demand_data import NightData, Pinned, calendar_rows, to_pandas
+from jobs.demand_data import NightData, Pinned, calendar_rows, factor_rows, to_pandas
 from jobs.errors import TenantError
 from jobs.lake import in_set
 from models.demand.arrays import day, to_date
 from models.demand.asknown import NEVER, CutOffs, known_origins, known_panel, some
 from models.demand.calendar import Calendar
+from models.demand.factors import Factors
 from models.demand.folds import Data
 from models.demand.origins import HIERARCHY
 from models.demand.parameters import Parameters
+from models.demand.periods import Period
 
 READ: tuple[tuple[Contract, Zone], ...] = (
     (SALES, Zone.SILVER),
     (SITES, Zone.SILVER),
     (PRODUCTS, Zone.SILVER),
     (CALENDAR_FEATURES, Zone.FEATURES),
+    (FACTORS, Zone.SILVER),
 )
 WEEKS_SEEN = 4  # of the calendar before an origin: whether the last weeks had holidays
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
@@ -46,6 +49,13 @@ class _Told:
     series: pd.DataFrame
     cut_offs: Mapping[str, CutOffs]
     calendar: Calendar
+
+    @property
+    def last_cut_off(self) -> datetime:
+        return _EPOCH + max(int(c.moments[-1]) for c in self.cut_offs.values()) * _MICROSECOND
+
+    def calendar_with(self, factors: pd.DataFrame, period: Period) -> Calendar:
+        return replace(self.calendar, factors=Factors.from_rows(factors).in_periods(period))
 
 
 def first_calendar_day(night: date, given: Parameters) -> date:
@@ -63,21 +73,25 @@ def training_weeks(pinned: Pinned, tenant: str, night: date, given: Parameters) 
     last = period.over(day(night))
     first = _first_origin(night, given)
     told = _told(pinned, tenant, first, [period.end(number) for number in range(first, last + 1)], given)
+    factors = factor_rows(pinned, tenant, to_date(period.first(first)), told.last_cut_off, given)
     keep = some(told.versions, first, last, given)
     return Data(
         known_origins(told.versions, told.series, told.cut_offs, period, given.horizon, keep),
-        told.calendar,
+        told.calendar_with(factors, period),
         known_panel(told.versions, told.cut_offs, period),
         last,
     )
 
 
-def night_weeks(pinned: Pinned, tenant: str, night: date, given: Parameters) -> NightData:
-    """What the forecast of `night` is made from. Raises TenantError."""
+def night_weeks(
+    pinned: Pinned, tenant: str, night: date, given: Parameters, factors: pd.DataFrame | None = None
+) -> NightData:
+    """What the forecast of `night` is made from; `factors` are the tenant's, all versions. Raises TenantError."""
     period = given.counts
     told = _told(pinned, tenant, period.over(day(night)), [night], given)
     origins = known_origins(told.versions, told.series, told.cut_offs, period, given.horizon)
-    return NightData(origins, told.calendar, given.horizon)
+    calendar = told.calendar if factors is None else told.calendar_with(factors, period)
+    return NightData(origins, calendar, given.horizon)
 
 
 def _told(pinned: Pinned, tenant: str, first: int, days: list[date], given: Parameters) -> _Told:

@@ -67,7 +67,7 @@ def snapshot() -> None:
 
 
 def features() -> None:
-    """Feature rows, calendar and sales as known at the snapshot's cut-off, as Parquet files."""
+    """Feature rows, calendar, factors and sales as known at the snapshot's cut-off, as Parquet files."""
     settings, pins = settings_module.load(), _snapshot()
     given = _demand(_params())
     if _check(settings, pins.tenant, pins.versions) != pins.ids:

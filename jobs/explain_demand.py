@@ -12,10 +12,17 @@ from typing import Any
 import pandas as pd
 
 from expectations.contract import Contract, Zone
-from expectations.tables import CALENDAR_FEATURES, DEMAND_EXPLANATIONS, DEMAND_FEATURES, DEMAND_FORECAST, MAX_HORIZON
+from expectations.tables import (
+    CALENDAR_FEATURES,
+    DEMAND_EXPLANATIONS,
+    DEMAND_FEATURES,
+    DEMAND_FORECAST,
+    FACTORS,
+    MAX_HORIZON,
+)
 from jobs.context import Context, Outcome
 from jobs.delta_reader import read_rows
-from jobs.demand_data import CALENDAR_COLUMNS, by_tenant, calendar_of, features_of
+from jobs.demand_data import CALENDAR_COLUMNS, by_tenant, calendar_of, factors_of, features_of
 from jobs.demand_settings import settled
 from jobs.errors import TenantError
 from jobs.own_failure import own_failure
@@ -28,7 +35,12 @@ from models.demand.model import DemandModel
 from models.demand.periods import DAY
 from models.registry import Registry
 
-READ = ((DEMAND_FEATURES, Zone.FEATURES), (CALENDAR_FEATURES, Zone.FEATURES), (DEMAND_FORECAST, Zone.GOLD))
+READ = (
+    (DEMAND_FEATURES, Zone.FEATURES),
+    (CALENDAR_FEATURES, Zone.FEATURES),
+    (FACTORS, Zone.SILVER),
+    (DEMAND_FORECAST, Zone.GOLD),
+)
 WEEKS = 52  # how far back a case may lie
 BEFORE_DAYS = 7  # a night older than that is not "last night"
 
@@ -48,6 +60,7 @@ def _explained(ctx: Context, registry: Registry) -> dict[str, pd.DataFrame]:
     forecasts = by_tenant(_forecasts(ctx))
     features = by_tenant(features_of(ctx.lake, daily, [ctx.night]))
     calendar, past, before = by_tenant(_calendar(ctx)), by_tenant(_past(ctx)), by_tenant(_before(ctx))
+    factors = by_tenant(factors_of(ctx.lake, daily, ctx.night))
     made = {}
     for tenant in daily:
         with own_failure(ctx, tenant, "explain-demand"):
@@ -62,6 +75,7 @@ def _explained(ctx: Context, registry: Registry) -> dict[str, pd.DataFrame]:
                 past.get(tenant, pd.DataFrame(columns=list(cases.COLUMNS))),
                 WEEKS,
                 before.get(tenant, pd.DataFrame(columns=list(BEFORE))),
+                factors.get(tenant),
             )
             registry.loaded.clear()
             made[tenant] = rows.assign(

@@ -22,10 +22,11 @@ from expectations.tables import (
     DEMAND_FORECAST,
     DEMAND_FORECAST_SUMS,
     DEMAND_SHADOW,
+    FACTORS,
     MAX_HORIZON,
 )
 from jobs.context import Context
-from jobs.demand_data import CALENDAR_BACK_DAYS, NightData, Pinned, by_tenant, calendar_of, features_of
+from jobs.demand_data import CALENDAR_BACK_DAYS, NightData, Pinned, by_tenant, calendar_of, factors_of, features_of
 from jobs.demand_settings import settled
 from jobs.demand_weeks import READ as READ_WEEKS
 from jobs.demand_weeks import night_weeks
@@ -43,7 +44,7 @@ from models.demand.periods import DAY
 from models.demand.sums_forecast import sums
 from models.registry import ModelRef, Registry
 
-READ = ((DEMAND_FEATURES, Zone.FEATURES), (CALENDAR_FEATURES, Zone.FEATURES))
+READ = ((DEMAND_FEATURES, Zone.FEATURES), (CALENDAR_FEATURES, Zone.FEATURES), (FACTORS, Zone.SILVER))
 TOLD_EVERY = 50  # tenants
 Frames = dict[str, pd.DataFrame]
 
@@ -90,31 +91,36 @@ def _forecasts(ctx: Context, registry: Registry) -> tuple[dict[str, Made], Frame
 
 @dataclass(frozen=True)
 class _Nights:
-    """What each tenant's forecast is made from: read at once of those that count in days, when it is asked of others."""
+    """What each tenant's forecast is made from: read at once of those that count in days, when it is asked of others.
+
+    The factors are read at once of all of them.
+    """
 
     ctx: Context
     given: Mapping[str, Parameters]
     features: Mapping[str, pd.DataFrame]
     calendar: Mapping[str, pd.DataFrame]
+    factors: Mapping[str, pd.DataFrame]
 
     @classmethod
     def read(cls, ctx: Context, given: Mapping[str, Parameters]) -> _Nights:
         daily = [tenant for tenant, its in given.items() if its.counts == DAY]
         first, last = ctx.night - timedelta(days=CALENDAR_BACK_DAYS), ctx.night + timedelta(days=MAX_HORIZON)
         features, calendar = features_of(ctx.lake, daily, [ctx.night]), calendar_of(ctx.lake, daily, first, last)
-        return cls(ctx, given, by_tenant(features), by_tenant(calendar))
+        factors = factors_of(ctx.lake, given, ctx.night)
+        return cls(ctx, given, by_tenant(features), by_tenant(calendar), by_tenant(factors))
 
     def of(self, tenant: str) -> NightData:
         """Raises TenantError where there is nothing of the night."""
         night, given = self.ctx.night, self.given[tenant]
         if given.counts != DAY:
             pinned = Pinned(self.ctx.lake, json.loads(self.ctx.table_versions))
-            return night_weeks(pinned, tenant, night, given)
+            return night_weeks(pinned, tenant, night, given, self.factors.get(tenant))
         if tenant not in self.features:
             again = f"`uretimiq run features --tenant {tenant} --date {night}`"
             raise TenantError(f"no demand features of {night}: run {again}")
         calendar = self.calendar.get(tenant)
-        days = Calendar.from_features(empty_calendar() if calendar is None else calendar)
+        days = Calendar.from_features(empty_calendar() if calendar is None else calendar, self.factors.get(tenant))
         return NightData(Origins.from_features(self.features[tenant]), days, given.horizon)
 
 

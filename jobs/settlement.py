@@ -19,7 +19,7 @@ from expectations.contract import Zone
 from expectations.tables import HORIZON_DAYS, SALES
 from jobs import promotions
 from jobs.context import Context
-from jobs.demand_data import CALENDAR_BACK_DAYS, calendar_of, features_of, to_pandas
+from jobs.demand_data import CALENDAR_BACK_DAYS, calendar_of, factors_of, features_of, to_pandas
 from jobs.lake import in_set
 from models.demand.arrays import Floats, day, nan_mean
 from models.demand.calendar import Calendar
@@ -213,7 +213,8 @@ def _gain(ctx: Context, tenant: str, ref: ModelRef, registry: Registry) -> float
     sold = sold.where(f"date > DATE'{nights[-1]}' AND date <= DATE'{ctx.night}'")
     sales = to_pandas(sold.select("site", "product", "date", "units"))
     first, last = nights[-1] - timedelta(days=CALENDAR_BACK_DAYS), ctx.night + timedelta(days=HORIZON_DAYS)
-    calendar = Calendar.from_features(calendar_of(ctx.lake, [tenant], first, last))
+    factors = factors_of(ctx.lake, [tenant], nights[-1]).drop(columns="tenant")
+    calendar = Calendar.from_features(calendar_of(ctx.lake, [tenant], first, last), factors)
     each = [pd.DataFrame({"pinball": [], "naive_pinball": []})]
     for night in nights:
         some = origins.take(origins.day == day(night))

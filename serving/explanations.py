@@ -65,13 +65,18 @@ class Explanations:
 
 
 def _answer(row: dict[str, Any]) -> dict[str, Any]:
-    drivers = {n.removeprefix("units_"): row[n] for n in _DRIVERS if n not in NOT_DRIVERS}
+    drivers = {n.removeprefix("units_"): row[n] or 0.0 for n in _DRIVERS if n not in NOT_DRIVERS}
+    by_day, changes = json.loads(row["by_day"]), json.loads(row["changes"]) if row["changes"] else None
+    by_day.setdefault("factor", [0.0] * len(by_day["level"]))  # a row of before there were factors
+    if changes:
+        changes = {"factors": {}} | changes | {"drivers": {"factor": 0.0} | changes["drivers"]}
     return {
         **{name: row[name] for name in PLAIN},
         "drivers": drivers,
-        "by_day": json.loads(row["by_day"]),
+        "by_day": by_day,
+        "factors": json.loads(row["factors"] or "{}"),
         "cases": json.loads(row["cases"]),
-        "changes": json.loads(row["changes"]) if row["changes"] else None,
+        "changes": changes,
         **{name: row[name] for name in WHENCE},
         "text": {"tr": row["text_tr"], "en": row["text_en"]},
     }

@@ -111,6 +111,7 @@ class Drivers(Answer):
     trend: float = Field(description="By the way of the latest weeks [piece]")
     price: float = Field(description="By price and promotions of late [piece]")
     holiday: float = Field(description="By holidays and other known events, beside ordinary days [piece]")
+    factor: float = Field(description="By numbers from outside, as weather or prices of raw materials [piece]")
     other: float = Field(description="By nothing of these [piece]")
 
 
@@ -122,6 +123,7 @@ class DriversByDay(Answer):
     trend: list[float]
     price: list[float]
     holiday: list[float]
+    factor: list[float]
     other: list[float]
 
 
@@ -145,6 +147,7 @@ class Changes(Answer):
     units: float = Field(description="The difference [piece]")
     share: float | None = Field(description="Of `units_before`; null where that is nothing")
     drivers: Drivers = Field(description="The difference by driver; of two models, if the model is another")
+    factors: dict[str, float] = Field(description="Its driver `factor` by their names [piece]")
     method_changed: bool
     model_changed: bool
     model_version: str | None
@@ -166,6 +169,9 @@ class Explained(Answer):
     units_change: float | None = Field(description="Beside it, of the days that both forecast [piece]")
     drivers: Drivers = Field(description="They add up to `units_q50`")
     by_day: DriversByDay
+    factors: dict[str, list[float]] = Field(
+        description="The pieces of `factor` for each day ahead, by its name [piece]"
+    )
     cases: list[Case] = Field(description="The nearest first")
     changes: Changes | None
     method: str

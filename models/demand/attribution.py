@@ -17,19 +17,10 @@ import numpy as np
 
 from models.demand import naive
 from models.demand.arrays import Bools, Floats, Singles, codes, nan_mean
-from models.demand.calendar import DISTANCES, FLAGS, Calendar
+from models.demand.calendar import DISTANCES, Calendar
+from models.demand.drivers import DRIVERS, HOLIDAY, OTHER, TREND, driver_of, positions
 from models.demand.ensemble import segments
-from models.demand.frame import (
-    CATEGORIES,
-    DAY_COLUMNS,
-    ORIGIN_COLUMNS,
-    USUAL,
-    WEEKDAY_COLUMNS,
-    YEAR_COLUMNS,
-    Frame,
-    build_all,
-    column_names,
-)
+from models.demand.frame import CATEGORIES, ORIGIN_COLUMNS, USUAL, Frame, build_all, column_names
 from models.demand.history import History
 from models.demand.lstm import CHUNK, Inputs, Lstm, inputs
 from models.demand.members import Members
@@ -43,38 +34,23 @@ from models.demand.vocabulary import Vocabulary
 if TYPE_CHECKING:
     import lightgbm
 
-LEVEL, SEASON, TREND, PRICE, HOLIDAY, OTHER = DRIVERS = ("level", "season", "trend", "price", "holiday", "other")
 FAR = 15.0  # days to a holiday: the most that the calendar says
-
-_ORDINARY_FLAGS = ("is_weekend", "is_month_start", "is_month_end")
-_DRIVER_OF: dict[str, str] = {
-    **dict.fromkeys(ORIGIN_COLUMNS, TREND),
-    **dict.fromkeys(("unit_price_ratio_28", "promotion_share_28"), PRICE),
-    **dict.fromkeys(("days_since_first", "share_of_group_28", "log_scale"), OTHER),
-    **dict.fromkeys((*WEEKDAY_COLUMNS, *YEAR_COLUMNS, *DAY_COLUMNS), SEASON),
-    **dict.fromkeys((*FLAGS, *DISTANCES, "holidays_in_same_weekdays"), HOLIDAY),
-    **dict.fromkeys(_ORDINARY_FLAGS, SEASON),
-    **dict.fromkeys(CATEGORIES, OTHER),
-    "horizon": OTHER,
-    "weekday": SEASON,
-    **dict.fromkeys(("occasion", "occasion_week_before"), HOLIDAY),
-}
-
-
-def driver_of(column: str) -> str:
-    """The driver that a column of the frame tells of. Raises KeyError for a column that has none."""
-    return HOLIDAY if column.startswith("kind_") else _DRIVER_OF[column]
 
 
 def medians(model: DemandModel, origins: Origins, calendar: Calendar, published: Floats) -> Floats:
     """The drivers' pieces of each `published` median (n, horizon), (n, horizon, drivers): they add up to it.
 
+    The drivers are DRIVERS, and behind them each factor that the model knows, by itself: see `drivers.by_factor`.
+
     level: the mean of the series' last 28 days. season: what the same weekdays were beyond that, and what the model takes
     from the calendar's rhythm and last year. trend: what it takes from the latest weeks. price: from price and promotions
-    of late. holiday: from holidays and other known events. other: what no driver explains.
+    of late. holiday: from holidays and other known events. factor: from numbers from outside,
+    as far as the trees say so. other: what no driver explains.
     """
     horizon = model.members.horizon
-    each = np.stack([_member(model.members, m, origins, calendar) for m in model.blend.members], axis=-1)
+    width = len(DRIVERS) + len(model.members.words.factors)
+    said = [_member(model.members, m, origins, calendar) for m in model.blend.members]
+    each = np.stack([_widened(of_member, width) for of_member in said], axis=-1)
     silent = np.isnan(each[:, :, 0, :])
     stack = np.where(silent[:, :, None, :], np.nan, 0.0)
     segment = segments(origins.sparse, origins.level, has_path(stack, model.blend.members))
@@ -83,6 +59,10 @@ def medians(model: DemandModel, origins: Origins, calendar: Calendar, published:
     found = np.einsum("nhdm,nhm->nhd", np.nan_to_num(each), share)
     found[..., DRIVERS.index(OTHER)] += published[:, :horizon] - found.sum(axis=-1)
     return np.asarray(found)
+
+
+def _widened(pieces: Floats, width: int) -> Floats:
+    return np.concatenate([pieces, np.zeros((*pieces.shape[:-1], width - pieces.shape[-1]))], axis=-1)
 
 
 def without_skill(origins: Origins, published: Floats) -> Floats:
@@ -142,7 +122,7 @@ def _trees(members: Members, origins: Origins, calendar: Calendar) -> Floats:
     trees = members.trees
     if trees is None:
         raise ValueError("LightGBM was asked and is not among the fitted members")
-    found = _base(origins, members.horizon)
+    found = _widened(_base(origins, members.horizon), len(DRIVERS) + len(members.words.factors))
     booster = trees.boosters[QUANTILES.index(MEDIAN)]
     table: Floats | None = None
     for begin in range(0, len(origins), CHUNK):
@@ -150,7 +130,7 @@ def _trees(members: Members, origins: Origins, calendar: Calendar) -> Floats:
         frame = build_all(origins.take(some), calendar, members.words, members.horizon)
         table = leaf_pieces(booster, frame.names) if table is None else table
         pieces = in_units(logs(booster, table, frame, members.threads), frame)
-        shape = (len(some), members.horizon, len(DRIVERS))
+        shape = (len(some), members.horizon, -1)
         found[some] += pieces.reshape(shape) * origins.scale[some, None, None]
     return found
 
@@ -195,7 +175,7 @@ def in_units(logs: Floats, frame: Frame) -> Floats:
 def walked(booster: lightgbm.Booster, table: Floats, x: Singles, threads: int = 0) -> Floats:
     """The drivers' part of each row's raw prediction, (rows, drivers), beside the mean: they add up to it."""
     leaf = np.asarray(booster.predict(x, pred_leaf=True, num_threads=threads)).reshape(len(x), -1)
-    found = np.zeros((len(x), len(DRIVERS)))
+    found = np.zeros((len(x), table.shape[-1]))
     for of_tree, at in zip(table, np.ascontiguousarray(leaf.T), strict=True):
         found += of_tree[at]
     return found
@@ -203,11 +183,11 @@ def walked(booster: lightgbm.Booster, table: Floats, x: Singles, threads: int = 
 
 def leaf_pieces(booster: lightgbm.Booster, columns: tuple[str, ...]) -> Floats:
     """(trees, leaves, drivers): what the way to each leaf owes to each driver; a tree's mean goes to `other`."""
-    driver = [DRIVERS.index(driver_of(name)) for name in columns]
+    driver, width = positions(columns)
     trees = [t["tree_structure"] for t in booster.dump_model()["tree_info"]]
-    table = np.zeros((len(trees), max((_leaves(t) for t in trees), default=1), len(DRIVERS)))
+    table = np.zeros((len(trees), max((_leaves(t) for t in trees), default=1), width))
     for number, tree in enumerate(trees):
-        start = np.zeros(len(DRIVERS))
+        start = np.zeros(width)
         start[DRIVERS.index(OTHER)] = _mean(tree)[0]
         _walk(tree, start, driver, table[number])
     return table

@@ -11,8 +11,9 @@ import pandas as pd
 
 from models.demand import cases, words
 from models.demand.arrays import Floats, Strings, codes, day, strings, to_date
-from models.demand.attribution import DRIVERS, medians, repeated_weeks, without_skill
+from models.demand.attribution import medians, repeated_weeks, without_skill
 from models.demand.calendar import Calendar
+from models.demand.drivers import DRIVERS, LEVEL, by_factor
 from models.demand.fallback import CHAMPION
 from models.demand.model import DemandModel
 from models.demand.origins import Origins
@@ -31,13 +32,14 @@ FORECAST = (
     "model_name",
     "model_version",
 )
-BEFORE = ("site", "product", "night", "by_day", "method", "model_version")
+BEFORE = ("site", "product", "night", "by_day", "factors", "method", "model_version")
 COLUMNS = (
     "site",
     "product",
     "units_q50",
     *(f"units_{d}" for d in DRIVERS),
     "by_day",
+    "factors",
     "cases",
     "night_before",
     "units_change",
@@ -59,26 +61,31 @@ def explain(
     past: pd.DataFrame,
     weeks: int,
     before: pd.DataFrame,
+    factors: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """A row with COLUMNS for each series of `forecasts` (FORECAST, of one tenant and night).
 
-    `features` and `calendar` are what the night's forecast was made from (the calendar also of the weeks of `past`), `model` the version that made it, `past` rows of
+    `features`, `calendar` and `factors` are what the night's forecast was made from (the calendar also of the weeks of
+    `past`), `model` the version that made it, `past` rows of
     `cases.COLUMNS` on the days of `cases.nights(night, weeks)`, `before` the newest explanations of earlier nights
     (BEFORE). Raises ValueError where a series has no row of features: the forecast was made from others.
     """
     series = _Series.of(forecasts)
     origins = Origins.from_features(features)
-    days = Calendar.from_features(calendar)
+    days = Calendar.from_features(calendar, factors)
     at = codes(series.key, np.sort(origins.key))
     if (at < 0).any():
         raise ValueError(f"{series.key[at < 0][0]} was forecast and has no features now: run the night again")
     origins = origins.take(np.argsort(origins.key, kind="stable")[at])
     pieces = repeated_weeks(series.units)
+    own = np.full(len(series.key), {}, dtype=object)  # by factor, each day's pieces
     by_history = np.flatnonzero(series.columns["method"] == HISTORY)
     pieces[by_history] = without_skill(origins.take(by_history), series.units[by_history])
     by_model = np.flatnonzero(series.columns["method"] == CHAMPION)
     if len(by_model) and model is not None:
-        pieces[by_model] = medians(model, origins.take(by_model), days, series.units[by_model])
+        found = medians(model, origins.take(by_model), days, series.units[by_model])
+        pieces[by_model], outside = by_factor(found, model.members.words.factors)
+        own[by_model] = [{name: of[i] for name, of in outside.items()} for i in range(len(by_model))]
     night = series.first_day - 1
     keys, near = cases.nearest(past, days, night, weeks)
     row_of_case = dict(zip(keys.tolist(), range(len(keys)), strict=True))
@@ -87,9 +94,9 @@ def explain(
     known = dict(zip(keys_before, records, strict=True))
     rows = []
     for i, key in enumerate(series.key.tolist()):
-        change = changes(series.record(i), pieces[i], night, known[key]) if key in known else None
-        found = near.records(row_of_case[key]) if key in row_of_case else []
-        rows.append(_row(series.record(i), pieces[i], found, change, origins.period.name))
+        change = changes(series.record(i), pieces[i], night, known[key], own[i]) if key in known else None
+        alike = near.records(row_of_case[key]) if key in row_of_case else []
+        rows.append(_row(series.record(i), pieces[i], own[i], alike, change, origins.period.name))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -121,14 +128,16 @@ class _Series:
         return {name: values[i] if isinstance(values[i], str) else None for name, values in self.columns.items()}
 
 
-def changes(row: Mapping[str, Any], pieces: Floats, night: int, before: Mapping[str, Any]) -> dict[str, Any] | None:
+def changes(
+    row: Mapping[str, Any], pieces: Floats, night: int, before: Mapping[str, Any], own: Mapping[str, Floats]
+) -> dict[str, Any] | None:
     """Tonight's forecast against an earlier night's, of the days that both have; None where they have none in common.
 
-    Pieces by driver add up to `units`. Where the model's version is another, they say where the two models differ.
+    Pieces by driver add up to `units`; `own` are those by factor. Where the model's version is another, they say where the two models differ.
     """
     then = day(pd.Timestamp(before["night"]).date())
     said = json.loads(before["by_day"])
-    old = np.array([said[d] for d in DRIVERS]).T
+    old = np.array([said.get(d, [0.0] * len(said[LEVEL])) for d in DRIVERS]).T
     shift = night - then
     common = min(len(old) - shift, len(pieces))
     if shift < 1 or common < 1:
@@ -144,6 +153,7 @@ def changes(row: Mapping[str, Any], pieces: Floats, night: int, before: Mapping[
         "units": round(units - units_before, DIGITS),
         "share": (units - units_before) / units_before if units_before > WHOLE else None,
         "drivers": away,
+        "factors": _factors_away(own, json.loads(before.get("factors") or "{}"), shift, common),
         "method_changed": row["method"] != before["method"],
         "model_changed": row["method"] == before["method"] and row["model_version"] != before["model_version"],
         "model_version": row["model_version"],
@@ -151,9 +161,21 @@ def changes(row: Mapping[str, Any], pieces: Floats, night: int, before: Mapping[
     }
 
 
+def _factors_away(
+    now: Mapping[str, Floats], before: Mapping[str, list[float]], shift: int, common: int
+) -> dict[str, float]:
+    """What changed by each factor; one that a model does not know moves nothing in it."""
+    found = {}
+    for name in sorted({*now, *before}):
+        of_now, of_before = now.get(name, np.zeros(0)), np.array(before.get(name, []))
+        found[name] = round(float(of_now[:common].sum() - of_before[shift : shift + common].sum()), DIGITS)
+    return found
+
+
 def _row(
     record: Mapping[str, Any],
     pieces: Floats,
+    own: Mapping[str, Floats],
     found: list[dict[str, object]],
     change: Mapping[str, Any] | None,
     period: str,
@@ -165,6 +187,7 @@ def _row(
             language,
             series=f"{record['site']}/{record['product']}",
             drivers=total,
+            factors={name: float(of.sum()) for name, of in own.items()},
             periods=(len(pieces), period),
             method=record["method"],
             change=change,
@@ -178,6 +201,7 @@ def _row(
         "units_q50": sum(total.values()),
         **{f"units_{d}": v for d, v in total.items()},
         "by_day": json.dumps(by_day, separators=(",", ":")),
+        "factors": json.dumps({n: np.round(of, DIGITS).tolist() for n, of in own.items()}, separators=(",", ":")),
         "cases": json.dumps(found, separators=(",", ":"), ensure_ascii=False),
         "night_before": pd.Timestamp(change["night"]).date() if change else None,
         "units_change": change["units"] if change else None,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from expectations.tables import HORIZON_DAYS, MAX_HORIZON
+from models.demand.factors import MAX_FACTORS
 from models.demand.periods import DAY, PERIODS, WEEK, Period
 
 SEASONAL_NAIVE, HISTORY, LIGHTGBM, LSTM = "seasonal_naive", "history", "lightgbm", "lstm"
@@ -100,6 +101,7 @@ class Parameters:
     fold_days: int = 28
     min_history_days: int = 56  # what the first fold must have to learn from
     evaluation_max_series: int = 1_500  # beyond, the folds are judged on a fixed sample of the series
+    factors: tuple[str, ...] = ()  # numbers from outside to learn from; empty for all that the tenant has
     trees: TreeParameters = field(default_factory=TreeParameters)
     paths: PathParameters = field(default_factory=PathParameters)
     lstm: LstmParameters = field(default_factory=LstmParameters)
@@ -115,6 +117,8 @@ class Parameters:
         for member in DAILY_ONLY if self.counts != DAY else ():
             if member in self.members:
                 raise ParameterError(f"members: {member} knows days alone; leave it out for {self.period}s")
+        if len(self.factors) > MAX_FACTORS:
+            raise ParameterError(f"factors: {len(self.factors)} are named, a model takes {MAX_FACTORS}")
         for name in ("folds", "fold_days", "max_rows", "history_days"):
             if getattr(self, name) < 1:
                 raise ParameterError(f"{name}={getattr(self, name)}: give at least 1")
@@ -135,7 +139,7 @@ class Parameters:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it; `parameters` reads it back."""
-        return dataclasses.asdict(self) | {"members": list(self.members)}
+        return dataclasses.asdict(self) | {"members": list(self.members), "factors": list(self.factors)}
 
 
 # Weekly series are short and many of their years are needed; the statistical methods bring much (M4), and are cheap.
@@ -163,8 +167,9 @@ def parameters(given: Mapping[str, Any]) -> Parameters:
     for name, kind in parts.items():
         if name in values:
             values[name] = _filled(kind, values[name], name + ".")
-    if "members" in values:
-        values["members"] = tuple(values["members"])
+    for name in ("members", "factors"):
+        if name in values:
+            values[name] = tuple(values[name])
     return _filled(Parameters, values, "")
 
 

@@ -47,6 +47,7 @@ def text(
     *,
     series: str,
     drivers: Mapping[str, float],
+    factors: Mapping[str, float],
     periods: tuple[int, str],
     method: str,
     change: Mapping[str, Any] | None,
@@ -54,10 +55,10 @@ def text(
 ) -> str:
     """The sentences of one series: what drives its forecast, what changed and why, and the nearest case.
 
-    `drivers` are pieces by name, the level first; `periods` is a count and "day" or "week"; `change` is as
+    `drivers` are pieces by name, the level first; `factors` those of the driver "factor" by each one's own name; `periods` is a count and "day" or "week"; `change` is as
     `explain.changes` gives it.
     """
-    said = [_fallback(method, language), _forecast(drivers, periods, language)]
+    said = [_fallback(method, language), _forecast(drivers, factors, periods, language)]
     if change:
         said.append(_change(change, language))
     if cases:
@@ -69,14 +70,23 @@ def _fallback(method: str, language: str) -> str:
     return str(phrases(language)["fallbacks"].get(method, ""))
 
 
-def _forecast(drivers: Mapping[str, float], periods: tuple[int, str], language: str) -> str:
+def _driver(name: str, factors: Mapping[str, float], language: str) -> str:
+    """As people call it; factors by their own names, of which those that go the way of their sum, the greatest first."""
+    way = 1 if sum(factors.values()) > 0 else -1
+    those = sorted((f for f in factors if way * factors[f] > 0), key=lambda f: -abs(factors[f]))[:REASONS]
+    return str(phrases(language)["drivers"][name]).format(names=", ".join(those)).strip()
+
+
+def _forecast(
+    drivers: Mapping[str, float], factors: Mapping[str, float], periods: tuple[int, str], language: str
+) -> str:
     words = phrases(language)
     total = sum(drivers.values())
     level, *others = drivers
     others = [d for d in others if abs(drivers[d]) >= TOLD * max(abs(total), 1e-9)]
     others.sort(key=lambda d: -abs(drivers[d]))
     parts = [f"{words['drivers'][level]} {number(drivers[level], language)}"]
-    parts += [f"{words['drivers'][d]} {number(drivers[d], language, signed=True)}" for d in others]
+    parts += [f"{_driver(d, factors, language)} {number(drivers[d], language, signed=True)}" for d in others]
     count, unit = periods
     length = words["periods"][unit].format(n=count)
     filled = words["sentences"]["forecast"].format(
@@ -112,7 +122,7 @@ def _reasons(change: Mapping[str, Any], language: str) -> list[str]:
     )[:REASONS]
     for driver in same_way:
         of_it = words["sentences"]["new_figures"] if driver == "level" and not found else ""
-        name = f"{words['drivers'][driver]} {number(pieces[driver], language, signed=True)}"
+        name = f"{_driver(driver, change['factors'], language)} {number(pieces[driver], language, signed=True)}"
         found.append(f"{name} ({of_it})" if of_it else name)
     return found
 

@@ -9,20 +9,9 @@ import numpy as np
 import pytest
 
 from models.demand.arrays import day
-from models.demand.attribution import (
-    DRIVERS,
-    HOLIDAY,
-    LEVEL,
-    OTHER,
-    SEASON,
-    TREND,
-    driver_of,
-    leaf_pieces,
-    medians,
-    repeated_weeks,
-    walked,
-)
+from models.demand.attribution import leaf_pieces, medians, repeated_weeks, walked
 from models.demand.calendar import Calendar
+from models.demand.drivers import DRIVERS, HOLIDAY, LEVEL, OTHER, SEASON, TREND, driver_of
 from models.demand.ensemble import equal
 from models.demand.frame import build_all, column_names
 from models.demand.lstm import Lstm, inputs
@@ -72,7 +61,7 @@ def whole(small_training: Any, small_data: Any, night: Any) -> Any:
 
 
 def test_every_column_of_the_frame_has_a_driver(small_training: Any) -> None:
-    words = replace(small_training.model.members.words, kinds=("campaign",))
+    words = replace(small_training.model.members.words, kinds=("campaign",), factors=("temperature",))
     assert {driver_of(name) for name in column_names(words)} == set(DRIVERS) - {LEVEL}
 
 

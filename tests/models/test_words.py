@@ -6,14 +6,21 @@ from typing import Any
 
 import pytest
 
-from models.demand.attribution import DRIVERS
+from models.demand.drivers import DRIVERS
 from models.demand.fallback import DEAD, NAIVE, SHORT
 from models.demand.parameters import HISTORY
 from models.demand.words import LANGUAGES, number, percent, phrases, text
 
 
 def _change(**more: Any) -> dict[str, Any]:
-    plain = {"night": "2026-03-01", "units": 12.0, "share": 0.12, "method_changed": False, "model_changed": False}
+    plain = {
+        "night": "2026-03-01",
+        "units": 12.0,
+        "share": 0.12,
+        "method_changed": False,
+        "model_changed": False,
+        "factors": {},
+    }
     plain |= {"drivers": {"level": 9.0, "holiday": 4.0, "season": -1.0}}
     return plain | {"model_version": "7", "model_version_before": "7"} | more
 
@@ -22,6 +29,7 @@ def _told(language: str, **more: Any) -> str:
     given = {
         "series": "gebze/pump",
         "drivers": {"level": 1300.0, "season": -2.0, "holiday": -80.5},
+        "factors": {},
         "periods": (28, "day"),
         "method": "champion",
         "change": None,

@@ -146,7 +146,9 @@ def _forecast(tenant: str, night: date, site: str, product: str, day: int, run: 
 
 def _explanation(tenant: str, night: date, site: str, product: str, early: bool) -> dict[str, Any]:
     drivers = dict(
-        zip(("level", "season", "trend", "price", "holiday", "other"), (280.0, 2.0, 1, 0, -3.0, 0), strict=True)
+        zip(
+            ("level", "season", "trend", "price", "holiday", "factor", "other"), (279, 2, 1, 0, -3, 1.0, 0), strict=True
+        )
     )
     case = {
         "night": "2025-03-02",
@@ -164,6 +166,7 @@ def _explanation(tenant: str, night: date, site: str, product: str, early: bool)
         "units_q50": 280.0,
         **{f"units_{name}": value for name, value in drivers.items()},
         "by_day": json.dumps({name: [value / 28] * 28 for name, value in drivers.items()}),
+        "factors": json.dumps({"temperature": [1 / 28] * 28}),
         "cases": json.dumps([case]),
         "method": "champion",
         "model_name": f"demand-{tenant}",

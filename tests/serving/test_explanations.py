@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from expectations.tables import DEMAND_EXPLANATIONS
-from models.demand.attribution import DRIVERS
+from models.demand.drivers import DRIVERS
 from serving.schemas import Drivers, DriversByDay
 
 ADDRESS = "/v1/tenants/acme/forecasts/ankara/P-1/explanation"

@@ -14,7 +14,7 @@ from expectations.contract import Zone
 from expectations.tables import DEMAND_EXPLANATIONS, DEMAND_FORECAST
 from jobs import explain_demand, forecast_demand, train_demand
 from jobs.delta_reader import read_rows
-from models.demand.attribution import DRIVERS
+from models.demand.drivers import DRIVERS
 
 NIGHT = date(2025, 7, 24)
 BEFORE = NIGHT - timedelta(days=1)

@@ -1,0 +1,48 @@
+"""What a forecast is explained by: the drivers, and which of them each column of the frame tells of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from models.demand.arrays import Floats
+from models.demand.calendar import DISTANCES, FLAGS
+from models.demand.factors import factor_of
+from models.demand.frame import CATEGORIES, DAY_COLUMNS, ORIGIN_COLUMNS, WEEKDAY_COLUMNS, YEAR_COLUMNS
+
+DRIVERS = ("level", "season", "trend", "price", "holiday", "factor", "other")
+LEVEL, SEASON, TREND, PRICE, HOLIDAY, FACTOR, OTHER = DRIVERS
+
+_ORDINARY_FLAGS = ("is_weekend", "is_month_start", "is_month_end")
+_DRIVER_OF: dict[str, str] = {
+    **dict.fromkeys(ORIGIN_COLUMNS, TREND),
+    **dict.fromkeys(("unit_price_ratio_28", "promotion_share_28"), PRICE),
+    **dict.fromkeys(("days_since_first", "share_of_group_28", "log_scale"), OTHER),
+    **dict.fromkeys((*WEEKDAY_COLUMNS, *YEAR_COLUMNS, *DAY_COLUMNS), SEASON),
+    **dict.fromkeys((*FLAGS, *DISTANCES, "holidays_in_same_weekdays"), HOLIDAY),
+    **dict.fromkeys(_ORDINARY_FLAGS, SEASON),
+    **dict.fromkeys(CATEGORIES, OTHER),
+    "horizon": OTHER,
+    "weekday": SEASON,
+    **dict.fromkeys(("occasion", "occasion_week_before"), HOLIDAY),
+}
+
+
+def driver_of(column: str) -> str:
+    """The driver that a column of the frame tells of. Raises KeyError for a column that has none."""
+    if factor_of(column):
+        return FACTOR
+    return HOLIDAY if column.startswith("kind_") else _DRIVER_OF[column]
+
+
+def positions(columns: Sequence[str]) -> tuple[list[int], int]:
+    """Where each column's driver stands among DRIVERS and, behind them, the factors by name; and how many they are."""
+    factors = list(dict.fromkeys(filter(None, map(factor_of, columns))))
+    each = [len(DRIVERS) + factors.index(f) if (f := factor_of(c)) else DRIVERS.index(driver_of(c)) for c in columns]
+    return each, len(DRIVERS) + len(factors)
+
+
+def by_factor(pieces: Floats, factors: tuple[str, ...]) -> tuple[Floats, dict[str, Floats]]:
+    """(..., DRIVERS), with the factors added up, and each factor's own pieces (...), as `attribution.medians` gives them."""
+    known, own = pieces[..., : len(DRIVERS)].copy(), pieces[..., len(DRIVERS) :]
+    known[..., DRIVERS.index(FACTOR)] += own.sum(axis=-1)
+    return known, {name: own[..., i] for i, name in enumerate(factors)}
