@@ -121,8 +121,21 @@ def test_weeks_and_days_stand_in_one_table(plant: Any, judged: dict[str, Judged]
     assert shop.groupby("product").size().tolist() == [28, 28]
     assert (set(shop["period"]), shop["date"].min()) == ({"day"}, NIGHT + timedelta(days=1))
     told = {tenant: set(json.loads(rows["table_versions"][0])) for tenant, rows in ((MILL, mill), (SHOP, shop))}
-    assert told[SHOP] == {"features/demand_features", "features/calendar_features"}
-    assert told[MILL] == {"silver/sales", "silver/sites", "features/calendar_features"}
+    assert told[SHOP] == {"features/demand_features", "features/calendar_features", "silver/factors"}
+    assert told[MILL] == {"silver/sales", "silver/sites", "features/calendar_features", "silver/factors"}
+
+
+def test_a_price_of_the_file_is_known_to_the_model_of_weeks(plant: Any, judged: dict[str, Judged]) -> None:
+    ctx = plant.context()
+    registry = train_demand.registry_of(ctx)
+    manifest = registry.manifest(registry.version(f"demand-{MILL}", "1"))
+    given = train_demand.TrainingManifest.from_dict(manifest).given
+    data = train_demand.data_of(train_demand.Pinned(ctx.lake, manifest["table_versions"]), MILL, NIGHT, given)
+    factors, week = data.calendar.factors, np.array([data.last_day])
+    every = np.array([len(factors.moments)])
+    assert factors.names == ("cotton_price",)
+    assert factors.told(np.zeros(1, dtype=np.int64), week, every) == weeks.cotton()[-1]
+    assert np.isnan(factors.told(np.zeros(1, dtype=np.int64), week, every - 1)), "a week before nobody knew it"
 
 
 def test_weeks_have_no_daily_features(plant: Any, judged: dict[str, Judged]) -> None:
