@@ -114,7 +114,10 @@ def _data(training: Training, manifest: TrainingManifest) -> str:
     )
     learned = training.model.members.words
     named = f"Names that it has learned: {len(learned.kinds)} kinds of events, {len(learned.occasions)} holidays and events."
-    return _table(("what", "value"), rows) + "\n\n" + named
+    told = (
+        f"Factors that it looks at: {', '.join(learned.factors) or 'none; none were known, or they saved too little'}."
+    )
+    return _table(("what", "value"), rows) + "\n\n" + named + "\n\n" + told
 
 
 def _analyses(training: Training) -> str:
