@@ -18,6 +18,7 @@ import numpy as np
 from models.demand import naive
 from models.demand.arrays import Bools, Floats, Singles, codes, nan_mean
 from models.demand.calendar import DISTANCES, FLAGS, Calendar
+from models.demand.design import TERMS
 from models.demand.ensemble import segments
 from models.demand.frame import (
     CATEGORIES,
@@ -35,8 +36,9 @@ from models.demand.lstm import CHUNK, Inputs, Lstm, inputs
 from models.demand.members import Members
 from models.demand.model import DemandModel, has_path
 from models.demand.origins import Origins
-from models.demand.parameters import HISTORY, LIGHTGBM, LSTM, MEDIAN, QUANTILES, SEASONAL_NAIVE
+from models.demand.parameters import HISTORY, LIGHTGBM, LSTM, MEDIAN, QUANTILES, REGRESSION, SEASONAL_NAIVE
 from models.demand.paths import Paths
+from models.demand.regression import Regression
 from models.demand.trees import SMALL
 from models.demand.vocabulary import Vocabulary
 
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     import lightgbm
 
 LEVEL, SEASON, TREND, PRICE, HOLIDAY, OTHER = DRIVERS = ("level", "season", "trend", "price", "holiday", "other")
+FACTOR_BOUNDS = (-1.5, 4.0)  # of a logarithm
 FAR = 15.0  # days to a holiday: the most that the calendar says
 
 _ORDINARY_FLAGS = ("is_weekend", "is_month_start", "is_month_end")
@@ -112,6 +115,8 @@ def _member(members: Members, name: str, origins: Origins, calendar: Calendar) -
         return _trees(members, origins, calendar)
     if name == LSTM and members.lstm is not None:
         return _lstm(members.lstm, origins, calendar, members.words, horizon)
+    if name == REGRESSION and members.regression is not None:
+        return _regression(members.regression, origins, calendar, horizon)
     return _path(members.paths[name], origins, calendar, horizon)
 
 
@@ -256,6 +261,21 @@ def _lstm(lstm: Lstm, origins: Origins, calendar: Calendar, words: Vocabulary, h
         found[some, :, DRIVERS.index(HOLIDAY)] = said - plain
         found[some, :, DRIVERS.index(OTHER)] = plain - given.base * scale
     return found
+
+
+def _regression(regression: Regression, origins: Origins, calendar: Calendar, horizon: int) -> Floats:
+    """Its own terms, the season beside that of the latest periods: what is left beyond the level is the trend's."""
+    median = regression.predict(origins, calendar, horizon)[..., QUANTILES.index(MEDIAN)]
+    found = np.where(np.isnan(median)[..., None], np.nan, np.zeros((*median.shape, len(DRIVERS))))
+    found[..., 0] = np.nan_to_num(nan_mean(origins.lags))[:, None]
+    for some, latest, ahead in regression.terms(origins, calendar, horizon):
+        for driver, term in ((SEASON, "season"), (HOLIDAY, "holiday")):
+            at = TERMS.index(term)
+            beyond = ahead[..., at] - (latest[:, None, at] if driver == SEASON else 0.0)
+            # a factor e^b of what the median is, as pieces: the median less what it would be without
+            found[some, :, DRIVERS.index(driver)] = median[some] * -np.expm1(-np.clip(beyond, *FACTOR_BOUNDS))
+    found[..., DRIVERS.index(TREND)] = median - np.nansum(found, axis=-1)
+    return np.where(np.isnan(median)[..., None], np.nan, found)
 
 
 def _path(paths: Paths, origins: Origins, calendar: Calendar, horizon: int) -> Floats:

@@ -28,6 +28,7 @@ class Period:
     offsets: tuple[int, ...]  # a monthly model works for weeks: it is also asked so long after its last period
     min_age: int  # periods since a series' first row, below which its pattern is not known
     min_known: int  # known ones among the last 28, below which it is not known either
+    latest: int  # periods that tell where a series' level is now
     frequency: str  # as pandas calls it
 
     def seasons(self, horizon: int) -> int:
@@ -59,6 +60,6 @@ class Period:
         return to_date(self.last(number))
 
 
-DAY = Period("day", 1, 7, 364, ROLLING_MEANS, ROLLING_STDS, (0, 7, 14, 21), 28, 14, "D")
-WEEK = Period("week", 7, 1, 52, (2, 4, 8, 13, 26, 52), (4, 13, 26), (0, 1, 2, 3), 13, 7, "W-MON")
+DAY = Period("day", 1, 7, 364, ROLLING_MEANS, ROLLING_STDS, (0, 7, 14, 21), 28, 14, 28, "D")
+WEEK = Period("week", 7, 1, 52, (2, 4, 8, 13, 26, 52), (4, 13, 26), (0, 1, 2, 3), 13, 7, 8, "W-MON")
 PERIODS = {p.name: p for p in (DAY, WEEK)}

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from models.demand import ensemble, evaluate, paths, sampling, sums_training
-from models.demand.arrays import Floats
+from models.demand.arrays import Floats, Strings
 from models.demand.ensemble import Blend
 from models.demand.evidence import Comparison, compare
-from models.demand.folds import Data, Fold, ask, last_days, windows
+from models.demand.folds import Data, Fold, ask, asked, last_days, windows
 from models.demand.frame import build, digest
 from models.demand.history import History
 from models.demand.lstm import Lstm
@@ -22,9 +22,10 @@ from models.demand.members import Members
 from models.demand.model import DemandModel
 from models.demand.naive import SeasonalNaive
 from models.demand.origins import Origins
-from models.demand.parameters import FLOORS, LIGHTGBM, LSTM, PATHS, Parameters
+from models.demand.parameters import FLOORS, LIGHTGBM, LSTM, PATHS, REGRESSION, Parameters
 from models.demand.paths import MapSeries, Paths
 from models.demand.periods import DAY
+from models.demand.regression import Regression
 from models.demand.trees import Trees
 from models.demand.vocabulary import Vocabulary
 
@@ -77,7 +78,7 @@ def train(
     ways = ways_of(data, [*days, data.last_day], given, map_series, clock)
     folds = []
     for day in days:
-        members = fitted(data, day, given.pool, words, ways[day], given, clock)
+        members = fitted(data, day, given.pool, words, ways[day], given, clock, asked(data, day, given))
         folds.append(ask(data, day, members, members.names, given))
     # an early fold may have had too little for some member: only those that all folds have can be weighed together
     names = tuple(n for n in given.pool if all(n in fold.members for fold in folds))
@@ -102,9 +103,14 @@ def ways_of(
     if not methods:
         return {day: {} for day in days}
     with clock.of("paths", f"of {', '.join(methods)} for {len(days)} last days"):
-        cut_offs = {day: int(data.origins.cut_off[data.origins.day == day].max(initial=0)) for day in days}
+        cut_offs = {day: _cut_off(data, day) for day in days}
         period = data.origins.period
         return paths.fit(data.panel, data.calendar, methods, cut_offs, given.paths, period, given.horizon, map_series)
+
+
+def _cut_off(data: Data, day: int) -> int:
+    """By when something was known that may be learned from on `day`."""
+    return int(data.origins.cut_off[data.origins.day == day].max(initial=0))
 
 
 def fitted(
@@ -115,17 +121,24 @@ def fitted(
     ways: Mapping[str, Paths],
     given: Parameters,
     clock: Clock,
+    of: Strings | None = None,
 ) -> Members:
-    """Members of `names` fitted on what was known on `last_day`; one without enough to learn from is left out."""
+    """Members of `names` fitted on what was known on `last_day`; one without enough to learn from is left out.
+
+    Those that are fitted series by series know the series `of` alone; all if None.
+    """
     origins, targets = windows(data, last_day, given)
     detail = f"up to {given.counts.end(last_day)}"
-    trees = network = None
+    trees = network = regression = None
     if LIGHTGBM in names and len(origins):
         with clock.of(LIGHTGBM, detail):
             trees = _trees(data, origins, targets, words, given)
     if LSTM in names and len(origins) >= given.lstm.min_windows:
         with clock.of(LSTM, detail):
             network = _lstm(data, origins, targets, words, given)
+    if REGRESSION in names:
+        with clock.of(REGRESSION, detail):
+            regression = _regression(data, last_day, words, given, of)
     return Members(
         words=words,
         naive=SeasonalNaive.fit(origins, targets),
@@ -134,6 +147,7 @@ def fitted(
         trees=trees,
         paths={name: way for name, way in ways.items() if name in names},
         lstm=network,
+        regression=regression,
         threads=given.threads,
     )
 
@@ -155,6 +169,13 @@ def _lstm(data: Data, origins: Origins, targets: Floats, words: Vocabulary, give
     rows = sampling.some(origins.key, origins.day, given.lstm.max_windows, given.seed)
     some = origins.take(rows)
     return fit(some, data.calendar, words, targets[rows], given.lstm, seed=given.seed, threads=_threads(given)).network
+
+
+def _regression(data: Data, last_day: int, words: Vocabulary, given: Parameters, of: Strings | None) -> Regression:
+    known = data.panel.until(last_day)
+    known = known if of is None else known.take(np.isin(known.keys, of))
+    cut_off = _cut_off(data, last_day)
+    return Regression.fit(known, data.calendar, cut_off, words.kinds, data.origins.period, given.regression)
 
 
 def frame_digest(data: Data, words: Vocabulary, given: Parameters) -> tuple[int, str]:
