@@ -521,7 +521,7 @@ DEMAND_FORECAST = Contract(
 DEMAND_FORECAST_SUMS = Contract(
     name="demand_forecast_sums",
     zone=Zone.GOLD,
-    meaning="The demand forecast of every night, summed over the hierarchy and over days, weeks and months, with quantiles.",
+    meaning="The demand forecast of every night, summed over the hierarchy and by day, week and month, with quantiles.",
     version="1.0.0",
     owner="data science",
     keys=(
@@ -554,7 +554,12 @@ DEMAND_FORECAST_SUMS = Contract(
         Column("product_sub_group", pa.string(), "Sub-group; null where it is summed over or not known", nullable=True),
         Column("product", pa.string(), "Product code; null where it is summed over", nullable=True),
         Column("date", pa.date32(), "First day of the period, also where it lies before the horizon"),
-        Column("days", pa.int32(), "Days of the period that lie in the horizon: only they are summed", unit="d"),
+        Column(
+            "days",
+            pa.int32(),
+            "Days of the period that lie in the horizon: only they are summed; weeks lie whole in the month of their Monday",
+            unit="d",
+        ),
         Column("units_point", pa.float64(), "Point forecast: exactly the sum of those of what it holds", unit="piece"),
         *_QUANTILES,
         Column("series", pa.int32(), "Series that it holds"),
@@ -589,7 +594,9 @@ DEMAND_FORECAST_SUMS = Contract(
             ),
             reason="The hierarchy has these levels.",
         ),
-        Between(name="days_in_range", column="days", low=1, high=31, reason="A month has at most 31 days."),
+        Between(
+            name="days_in_range", column="days", low=1, high=35, reason="A month has at most 31 days, or five Mondays."
+        ),
         *_QUANTILES_RIGHT,
         Between(
             name="units_point_finite", column="units_point", low=0, reason="Demand is a finite number, not negative."

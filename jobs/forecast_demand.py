@@ -158,7 +158,7 @@ def _sums(
 ) -> pd.DataFrame:
     """None without a champion that knows of sums: how errors go together is learned from its folds."""
     if model is None or ref is None or model.sums is None:
-        why = "its champion knows none (it is weekly, or older than sums are: train again)" if ref else NO_CHAMPION
+        why = "its champion is older than sums are: train again" if ref else NO_CHAMPION
         ctx.progress(f"  {tenant}: sums are not forecast: {why}")
         return pd.DataFrame(columns=DEMAND_FORECAST_SUMS.schema_in(Zone.GOLD).names)
     try:

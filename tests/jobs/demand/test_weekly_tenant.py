@@ -23,7 +23,7 @@ from edge_sync.outbox import Outbox
 from edge_sync.s3 import Bucket
 from edge_sync.sync import sync
 from expectations.contract import Zone
-from expectations.tables import DEMAND_FEATURES, DEMAND_FORECAST, TABLES
+from expectations.tables import DEMAND_FEATURES, DEMAND_FORECAST, DEMAND_FORECAST_SUMS, TABLES
 from jobs import monthly, train_demand
 from jobs.catalogue import FORECAST_DEMAND
 from jobs.delta_reader import read_rows
@@ -123,6 +123,19 @@ def test_weeks_and_days_stand_in_one_table(plant: Any, judged: dict[str, Judged]
     told = {tenant: set(json.loads(rows["table_versions"][0])) for tenant, rows in ((MILL, mill), (SHOP, shop))}
     assert told[SHOP] == {"features/demand_features", "features/calendar_features"}
     assert told[MILL] == {"silver/sales", "silver/sites", "features/calendar_features"}
+
+
+def test_its_weeks_and_months_are_summed_over_its_products(plant: Any, judged: dict[str, Judged]) -> None:
+    rows = read_rows(plant.settings, DEMAND_FORECAST_SUMS, filters=[("tenant", "=", MILL)]).to_pandas()
+    assert set(rows["period"]) == {"week", "month"}
+    served = _gold(plant, MILL)
+    by_week = rows[(rows["level"] == "site") & (rows["period"] == "week")].set_index("date")["units_point"]
+    wanted = served.groupby("date")["units_point"].sum()
+    assert by_week.sort_index().to_numpy() == pytest.approx(wanted.to_numpy(), abs=1e-9)
+    monday = pd.to_datetime(served["date"])
+    by_month = rows[(rows["level"] == "site") & (rows["period"] == "month")].set_index("date")["units_point"]
+    wanted = served.groupby(monday.dt.to_period("M").dt.start_time.dt.date)["units_point"].sum()
+    assert by_month.sort_index().to_dict() == pytest.approx(wanted.to_dict(), abs=1e-9)
 
 
 def test_weeks_have_no_daily_features(plant: Any, judged: dict[str, Judged]) -> None:
