@@ -54,9 +54,13 @@ class Period:
         """The day that ends it."""
         return self.first(number) + self.days - 1
 
-    def over(self, day: int) -> int:
+    def over(self, day: Number) -> Number:
         """The last period that has ended when `day` has."""
         return self.of(day + 1) - 1
+
+    def until(self, number: Number) -> Number:
+        """The last day on which it is the last period that has ended: by then its files have come."""
+        return self.last(number + 1) - 1
 
     def end(self, number: int) -> date:
         """The date that ends a period: by it the period is told to people."""
