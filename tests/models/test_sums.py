@@ -116,12 +116,12 @@ def test_weeks_begin_on_monday_and_months_on_their_first_and_tell_how_many_days_
 
 
 def test_a_week_lies_whole_in_the_month_of_its_monday() -> None:
-    found = spans(WEEK.of(DAY), 6, WEEK)  # the first of these weeks begins on 4 August 2025, the last on 8 September
+    found = spans(WEEK.of(DAY) + 7, 3, WEEK)
     assert list(found) == ["week", "month"]
-    assert found["week"].first.astype(str).tolist()[::5] == ["2025-08-04", "2025-09-08"]
-    assert found["week"].days.tolist() == [7] * 6
-    assert found["month"].first.astype(str).tolist() == ["2025-08-01", "2025-09-01"]
-    assert found["month"].days.tolist() == [28, 14]
+    assert found["week"].first.astype(str).tolist() == ["2025-09-22", "2025-09-29", "2025-10-06"]
+    assert found["week"].days.tolist() == [7] * 3
+    assert found["month"].first.astype(str).tolist() == ["2025-09-01", "2025-10-01"]
+    assert found["month"].days.tolist() == [14, 7]
 
 
 def test_the_sums_of_weeks_hold_the_series_by_month_and_not_by_the_week_that_is_forecast_anyhow() -> None:
