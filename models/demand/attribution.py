@@ -64,13 +64,9 @@ _DRIVER_OF: dict[str, str] = {
 
 
 def driver_of(column: str, counts: Period = DAY) -> str:
-    """The driver that a column of the frame tells of. Raises KeyError for a column that has none.
-
-    What were the last same weekdays of days are the latest weeks of weeks.
-    """
-    if counts.season == 1 and column in WEEKDAY_COLUMNS:
-        return TREND
-    return HOLIDAY if column.startswith("kind_") else _DRIVER_OF[column]
+    """The driver that a column of the frame tells of; of weeks the last same weekdays are the latest weeks. Raises KeyError."""
+    recent = counts.season == 1 and column in WEEKDAY_COLUMNS
+    return TREND if recent else HOLIDAY if column.startswith("kind_") else _DRIVER_OF[column]
 
 
 def medians(model: DemandModel, origins: Origins, calendar: Calendar, published: Floats) -> Floats:
