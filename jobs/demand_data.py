@@ -66,7 +66,7 @@ class Frames:
     calendar: pd.DataFrame  # CALENDAR_COLUMNS
     series: pd.DataFrame  # site, product, and lists `days` and `units`
 
-    def data(self, night: date) -> Data:
+    def data(self, night: date, given: Parameters) -> Data:  # noqa: ARG002  as frames of weeks are asked
         return Data(
             origins=Origins.from_features(self.features),
             calendar=Calendar.from_features(self.calendar),
@@ -75,13 +75,8 @@ class Frames:
         )
 
 
-def training_data(pinned: Pinned, tenant: str, night: date, given: Parameters) -> Data:
-    """All that a training of `tenant` up to `night` is given. Raises TenantError where there is nothing of it."""
-    return training_frames(pinned, tenant, night, given).data(night)
-
-
 def training_frames(pinned: Pinned, tenant: str, night: date, given: Parameters) -> Frames:
-    """The same before it is turned into arrays. Raises TenantError where there is nothing of it."""
+    """All that a training of `tenant` up to `night` reads. Raises TenantError where there is nothing of it."""
     features = _features(pinned, tenant, night, given)
     if features.empty:
         raise TenantError(
@@ -99,13 +94,13 @@ def training_frames(pinned: Pinned, tenant: str, night: date, given: Parameters)
     ahead = night + timedelta(days=max(given.horizon, given.paths.path_days))
     calendar = calendar_rows(pinned, tenant, ahead, cut_offs["cut_off"].max().to_pydatetime())
     return Frames(
-        features=_sorted(features, ["date", "site", "product"]),
-        calendar=_sorted(calendar, ["site", "date", "available_at"]),
-        series=_sorted(series, ["site", "product"]),
+        features=in_order(features, ["date", "site", "product"]),
+        calendar=in_order(calendar, ["site", "date", "available_at"]),
+        series=in_order(series, ["site", "product"]),
     )
 
 
-def _sorted(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+def in_order(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Spark gives rows in any order."""
     return frame.sort_values(keys, kind="stable", ignore_index=True)
 

@@ -62,7 +62,7 @@ def scored(folds: Sequence[Fold], given: Parameters) -> Iterator[dict[str, Any]]
             named = night.origins.hierarchy
             point = points(night.quantiles, night.origins)
             tree = Hierarchy.of(named)
-            pieces = spans(night.day, given.horizon)
+            pieces = spans(night.day, given.horizon, given.counts)
             history = fold.history[: fold.judged][fold.origins.level[: fold.judged] == ""]
             for piece in sums.forecast(night.quantiles, point, named, pieces, given.seed):
                 matrix = next((level.matrix for level in tree.levels if level.name == piece.level), None)

@@ -38,6 +38,7 @@ from models.demand.model import DemandModel, has_path
 from models.demand.origins import Origins
 from models.demand.parameters import HISTORY, LIGHTGBM, LSTM, MEDIAN, QUANTILES, REGRESSION, SEASONAL_NAIVE
 from models.demand.paths import Paths
+from models.demand.periods import DAY, Period
 from models.demand.regression import Regression
 from models.demand.trees import SMALL
 from models.demand.vocabulary import Vocabulary
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 LEVEL, SEASON, TREND, PRICE, HOLIDAY, OTHER = DRIVERS = ("level", "season", "trend", "price", "holiday", "other")
 FACTOR_BOUNDS = (-1.5, 4.0)  # of a logarithm
+SEASONS = 4  # whose mean is the level
 FAR = 15.0  # days to a holiday: the most that the calendar says
 
 _ORDINARY_FLAGS = ("is_weekend", "is_month_start", "is_month_end")
@@ -64,15 +66,16 @@ _DRIVER_OF: dict[str, str] = {
 }
 
 
-def driver_of(column: str) -> str:
-    """The driver that a column of the frame tells of. Raises KeyError for a column that has none."""
-    return HOLIDAY if column.startswith("kind_") else _DRIVER_OF[column]
+def driver_of(column: str, counts: Period = DAY) -> str:
+    """The driver that a column of the frame tells of; of weeks the last same weekdays are the latest weeks. Raises KeyError."""
+    recent = counts.season == 1 and column in WEEKDAY_COLUMNS
+    return TREND if recent else HOLIDAY if column.startswith("kind_") else _DRIVER_OF[column]
 
 
 def medians(model: DemandModel, origins: Origins, calendar: Calendar, published: Floats) -> Floats:
     """The drivers' pieces of each `published` median (n, horizon), (n, horizon, drivers): they add up to it.
 
-    level: the mean of the series' last 28 days. season: what the same weekdays were beyond that, and what the model takes
+    level: the mean of the series' last four weeks. season: what the same weekdays were beyond that, and what the model takes
     from the calendar's rhythm and last year. trend: what it takes from the latest weeks. price: from price and promotions
     of late. holiday: from holidays and other known events. other: what no driver explains.
     """
@@ -91,7 +94,7 @@ def medians(model: DemandModel, origins: Origins, calendar: Calendar, published:
 def without_skill(origins: Origins, published: Floats) -> Floats:
     """The pieces of the past year's distribution: the level of the last weeks, and how far the year lies beside it."""
     found = np.zeros((*published.shape, len(DRIVERS)))
-    found[..., 0] = np.nan_to_num(nan_mean(origins.lags))[:, None]
+    found[..., 0] = _level(origins)[:, None]
     found[..., DRIVERS.index(TREND)] = published - found[..., 0]
     return found
 
@@ -120,9 +123,15 @@ def _member(members: Members, name: str, origins: Origins, calendar: Calendar) -
     return _path(members.paths[name], origins, calendar, horizon)
 
 
+def _level(origins: Origins) -> Floats:
+    """The mean of the last four seasons, four weeks of days and of weeks alike; of all lags where these are unknown."""
+    found = nan_mean(origins.lags[:, : SEASONS * origins.period.season])
+    return np.where(np.isnan(found), np.nan_to_num(nan_mean(origins.lags)), found)
+
+
 def _base(origins: Origins, horizon: int) -> Floats:
     """What all members begin with: the level, and as season what the last same weekdays were beyond it."""
-    level = np.nan_to_num(nan_mean(origins.lags))
+    level = _level(origins)
     usual = np.tile(origins.weekday_mean, (1, origins.period.seasons(horizon)))[:, :horizon]
     found = np.zeros((len(origins), horizon, len(DRIVERS)))
     found[..., 0] = level[:, None]
@@ -153,7 +162,7 @@ def _trees(members: Members, origins: Origins, calendar: Calendar) -> Floats:
     for begin in range(0, len(origins), CHUNK):
         some = np.arange(begin, min(begin + CHUNK, len(origins)))
         frame = build_all(origins.take(some), calendar, members.words, members.horizon)
-        table = leaf_pieces(booster, frame.names) if table is None else table
+        table = leaf_pieces(booster, frame.names, origins.period) if table is None else table
         pieces = in_units(logs(booster, table, frame, members.threads), frame)
         shape = (len(some), members.horizon, len(DRIVERS))
         found[some] += pieces.reshape(shape) * origins.scale[some, None, None]
@@ -206,9 +215,9 @@ def walked(booster: lightgbm.Booster, table: Floats, x: Singles, threads: int = 
     return found
 
 
-def leaf_pieces(booster: lightgbm.Booster, columns: tuple[str, ...]) -> Floats:
+def leaf_pieces(booster: lightgbm.Booster, columns: tuple[str, ...], counts: Period = DAY) -> Floats:
     """(trees, leaves, drivers): what the way to each leaf owes to each driver; a tree's mean goes to `other`."""
-    driver = [DRIVERS.index(driver_of(name)) for name in columns]
+    driver = [DRIVERS.index(driver_of(name, counts)) for name in columns]
     trees = [t["tree_structure"] for t in booster.dump_model()["tree_info"]]
     table = np.zeros((len(trees), max((_leaves(t) for t in trees), default=1), len(DRIVERS)))
     for number, tree in enumerate(trees):
@@ -267,7 +276,7 @@ def _regression(regression: Regression, origins: Origins, calendar: Calendar, ho
     """Its own terms, the season beside that of the latest periods: what is left beyond the level is the trend's."""
     median = regression.predict(origins, calendar, horizon)[..., QUANTILES.index(MEDIAN)]
     found = np.where(np.isnan(median)[..., None], np.nan, np.zeros((*median.shape, len(DRIVERS))))
-    found[..., 0] = np.nan_to_num(nan_mean(origins.lags))[:, None]
+    found[..., 0] = _level(origins)[:, None]
     for some, latest, ahead in regression.terms(origins, calendar, horizon):
         for driver, term in ((SEASON, "season"), (HOLIDAY, "holiday")):
             at = TERMS.index(term)

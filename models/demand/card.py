@@ -80,10 +80,11 @@ def _weights(training: Training) -> Iterable[Sequence[str]]:
 
 
 def _use(training: Training) -> str:
+    period = training.model.parameters.period
     return (
         f"For planners: units that customers order of a product at a site, each of the next {training.model.members.horizon} "
-        "days, to plan production and stock by. For this tenant alone: it has learned from no other.\n\n"
-        "Not for: single orders or customers; days further ahead; judging people; other quantities than it has learned."
+        f"{period}s, to plan production and stock by. For this tenant alone: it has learned from no other.\n\n"
+        f"Not for: single orders or customers; {period}s further ahead; judging people; other quantities than it has learned."
     )
 
 
@@ -91,7 +92,7 @@ def _factors(training: Training) -> str:
     judged = training.judged.segment[: training.judged.judged]
     counts = ", ".join(f"{SEGMENTS[k]} {n}" for k, n in enumerate(np.bincount(judged, minlength=len(SEGMENTS))) if n)
     return (
-        "A series is *sparse* if half of its last 28 days or more have no units, a *sum* if it stands for several, else "
+        f"A series is *sparse* if half of its last 28 {training.model.parameters.period}s or more have no units, a *sum* if it stands for several, else "
         f"*regular*; *with path* if a method was fitted to it alone. Series judged in the last fold: {counts or NONE}."
     )
 

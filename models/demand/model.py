@@ -29,7 +29,7 @@ class OtherPeriod(ValueError):
 
 @dataclass(frozen=True)
 class DemandModel:
-    """`last_day` is the last day that it learned from; `sums` is None for a weekly one, or one of before there were any."""
+    """`last_day` is the last day that it learned from; `sums` is None for one of before there were any."""
 
     parameters: Parameters
     last_day: int

@@ -24,7 +24,6 @@ from models.demand.naive import SeasonalNaive
 from models.demand.origins import Origins
 from models.demand.parameters import FLOORS, LIGHTGBM, LSTM, PATHS, REGRESSION, Parameters
 from models.demand.paths import MapSeries, Paths
-from models.demand.periods import DAY
 from models.demand.regression import Regression
 from models.demand.trees import Trees
 from models.demand.vocabulary import Vocabulary
@@ -88,9 +87,7 @@ def train(
     final = fitted(data, data.last_day, blend.used, words, ways[data.last_day], given, clock)
     rows, frame_hash = frame_digest(data, words, given)
     with clock.of("sums"):
-        # sums are over days, ISO weeks and months: of what is known by the week they are not made yet
-        daily = data.origins.period == DAY
-        sums = sums_training.fit(folds, blend.only(blend.used), given.seed) if daily else None
+        sums = sums_training.fit(folds, blend.only(blend.used), given.seed)
     model = DemandModel(given, data.last_day, final, blend.only(blend.used), floor, sums)
     skill = compare(losses[ENSEMBLE], losses[floor])
     return Training(model, scores, skill, folds[-1], quantiles, rows, frame_hash, clock.seconds)

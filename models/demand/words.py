@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from models.demand.periods import DAY, PERIODS
+
 LANGUAGES = ("tr", "en")
 FILE = Path(__file__).with_name("phrases.toml")
 TOLD = 0.01  # of the forecast: a driver below goes without saying
@@ -19,9 +21,11 @@ FAR = 1.5  # standard deviations, as a mean over what is compared: nothing reall
 
 
 @cache
-def phrases(language: str) -> dict[str, Any]:
+def phrases(language: str, period: str = DAY.name) -> dict[str, Any]:
+    """Those of forecasts of days, and what is said otherwise of another period in place of them."""
     found: dict[str, Any] = tomllib.loads(FILE.read_text(encoding="utf-8"))[language]
-    return found
+    others = {name: found.pop(name) for name in PERIODS if name in found}
+    return found | {section: found[section] | its for section, its in others.get(period, {}).items()}
 
 
 def number(value: float, language: str, *, signed: bool = False) -> str:
@@ -59,7 +63,7 @@ def text(
     """
     said = [_fallback(method, language), _forecast(drivers, periods, language)]
     if change:
-        said.append(_change(change, language))
+        said.append(_change(change, language, periods[1]))
     if cases:
         said.append(_case(series, cases[0], language))
     return " ".join(s for s in said if s)
@@ -70,14 +74,14 @@ def _fallback(method: str, language: str) -> str:
 
 
 def _forecast(drivers: Mapping[str, float], periods: tuple[int, str], language: str) -> str:
-    words = phrases(language)
+    count, unit = periods
+    words = phrases(language, unit)
     total = sum(drivers.values())
     level, *others = drivers
     others = [d for d in others if abs(drivers[d]) >= TOLD * max(abs(total), 1e-9)]
     others.sort(key=lambda d: -abs(drivers[d]))
     parts = [f"{words['drivers'][level]} {number(drivers[level], language)}"]
     parts += [f"{words['drivers'][d]} {number(drivers[d], language, signed=True)}" for d in others]
-    count, unit = periods
     length = words["periods"][unit].format(n=count)
     filled = words["sentences"]["forecast"].format(
         periods=length, units=number(total, language), drivers=words["list"].join(parts)
@@ -85,20 +89,20 @@ def _forecast(drivers: Mapping[str, float], periods: tuple[int, str], language: 
     return str(filled)
 
 
-def _change(change: Mapping[str, Any], language: str) -> str:
-    words = phrases(language)["sentences"]
+def _change(change: Mapping[str, Any], language: str, period: str) -> str:
+    words = phrases(language, period)["sentences"]
     night = day(change["night"], language)
     share = change["share"]
     if share is None or abs(share) < UNCHANGED:
         return str(words["same"].format(night=night)) if change["units"] == 0 or share is not None else ""
     reasons = words["higher" if share > 0 else "lower"]
-    listed = phrases(language)["list"].join(_reasons(change, language))
+    listed = phrases(language)["list"].join(_reasons(change, language, period))
     return str(reasons.format(night=night, share=percent(share, language), reasons=listed))
 
 
-def _reasons(change: Mapping[str, Any], language: str) -> list[str]:
+def _reasons(change: Mapping[str, Any], language: str, period: str) -> list[str]:
     """Another model or method first: the drivers' differences then come from it. Then the greatest of these."""
-    words, pieces = phrases(language), change["drivers"]
+    words, pieces = phrases(language, period), change["drivers"]
     found = []
     if change["method_changed"]:
         found.append(words["sentences"]["method"])

@@ -29,6 +29,7 @@ from models.demand.lstm import Lstm, inputs
 from models.demand.origins import Origins
 from models.demand.parameters import PathParameters
 from models.demand.paths import fit
+from models.demand.periods import DAY, WEEK
 from models.demand.training import train
 
 LAST = 199
@@ -74,6 +75,11 @@ def whole(small_training: Any, small_data: Any, night: Any) -> Any:
 def test_every_column_of_the_frame_has_a_driver(small_training: Any) -> None:
     words = replace(small_training.model.members.words, kinds=("campaign",))
     assert {driver_of(name) for name in column_names(words)} == set(DRIVERS) - {LEVEL}
+
+
+def test_the_latest_weeks_are_the_trend_of_weeks_and_the_same_weekdays_the_season_of_days() -> None:
+    assert [driver_of("same_weekday_1/scale", counts) for counts in (DAY, WEEK)] == [SEASON, TREND]
+    assert [driver_of("last_year_week/scale", counts) for counts in (DAY, WEEK)] == [SEASON, SEASON]
 
 
 def test_a_column_unknown_is_told() -> None:
