@@ -55,6 +55,32 @@ PAGE = {
     "next": "/v1/tenants/acme/forecasts?site=ankara&limit=1&cursor=WyI4ZjNh",
     "forecasts": [ROW],
 }
+SUM: dict[str, Any] = {
+    "night": _NIGHT,
+    "period": "week",
+    "level": "site/group",
+    "site": "ankara",
+    "product_group": "pumps",
+    "product_sub_group": None,
+    "product": None,
+    "date": "2026-03-02",
+    "days": 7,
+    "units_point": 5120.5,
+    "units_q10": 4710.0,
+    "units_q50": 5098.0,
+    "units_q90": 5563.0,
+    "series": 12,
+    "series_by_fallback": 1,
+    "model_name": "demand-acme",
+    "model_version": "7",
+    "cut_off": "2026-03-02T03:00:00Z",
+}
+SUMS = {
+    **{k: v for k, v in HEAD.items() if k != "period"},
+    "total": 20,
+    "next": "/v1/tenants/acme/forecasts/sums?level=site%2Fgroup&period=week&limit=1&cursor=WyI4ZjNh",
+    "sums": [SUM],
+}
 SERIES = {
     **HEAD,
     "total": 1,

@@ -9,6 +9,7 @@ from typing import Any
 from expectations.tables import DEMAND_EXPLANATIONS
 from serving.forecasts import Forecasts, Found
 from serving.lake import AnswerError, Lake, NotThereError, Snapshot
+from serving.nights import Night
 
 _ONE = """
     SELECT * FROM files WHERE tenant = $tenant AND night = $night AND site = $site AND product = $product
@@ -40,7 +41,7 @@ class Explanations:
         self._forecasts = forecasts
         self._table = lake.table(DEMAND_EXPLANATIONS)
 
-    def one(self, tenant: str, site: str, product: str, night: date | None) -> tuple[Found, dict[str, Any]]:
+    def one(self, tenant: str, site: str, product: str, night: date | None) -> tuple[Found[Night], dict[str, Any]]:
         """The night that is served, and the explanation of a series in it.
 
         Raises UnknownExplanationError, and what `Forecasts.night` raises.
