@@ -166,7 +166,11 @@ def judge(
     fold, given = training.judged, training.model.parameters
     last = training.scores[fold.until]
     trouble, its = None, None
-    evidence: dict[str, Any] = {"folds": training.scores, "last_fold_from": fold.until}
+    evidence: dict[str, Any] = {
+        "folds": training.scores,
+        "last_fold_from": fold.until,
+        "reconciled": training.reconciled,
+    }
     if champion is not None:
         try:
             model = registry.load(champion)

@@ -24,7 +24,7 @@ SHELF_BYTES = 512 * 2**20  # 300 tenants of 41 products take 190 MB, one tenant 
 FOUND_KEPT = 5000  # answers to "which night" kept
 
 # What a row of an answer leaves out: it is the same in all rows (and in the answer's head), or is asked by id.
-NOT_IN_ROWS = ("tenant", "table_versions", "run_id", "available_at", "night_month")
+NOT_IN_ROWS = ("tenant", "table_versions", "run_id", "available_at", "night_month", "units_hierarchy")
 ROW_COLUMNS = tuple(c.name for c in DEMAND_FORECAST.columns if c.name not in NOT_IN_ROWS)
 
 _NIGHTS = """

@@ -124,6 +124,7 @@ class Drivers(Answer):
     trend: float = Field(description="By the way of the latest weeks [piece]")
     price: float = Field(description="By price and promotions of late [piece]")
     holiday: float = Field(description="By holidays and other known events, beside ordinary days [piece]")
+    hierarchy: float = Field(description="By forecasts of groups, sites and the whole [piece]")
     other: float = Field(description="By nothing of these [piece]")
 
 
@@ -135,6 +136,7 @@ class DriversByDay(Answer):
     trend: list[float]
     price: list[float]
     holiday: list[float]
+    hierarchy: list[float]
     other: list[float]
 
 

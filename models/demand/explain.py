@@ -11,7 +11,7 @@ import pandas as pd
 
 from models.demand import cases, words
 from models.demand.arrays import Floats, Strings, codes, day, strings, to_date
-from models.demand.attribution import DRIVERS, medians, repeated_weeks, without_skill
+from models.demand.attribution import DRIVERS, HIERARCHY, medians, repeated_weeks, without_skill
 from models.demand.calendar import Calendar
 from models.demand.fallback import CHAMPION
 from models.demand.model import DemandModel
@@ -26,6 +26,7 @@ FORECAST = (
     "date",
     "horizon",
     "units_q50",
+    "units_hierarchy",
     "method",
     "fallback_reason",
     "model_name",
@@ -79,6 +80,7 @@ def explain(
     by_model = np.flatnonzero(series.columns["method"] == CHAMPION)
     if len(by_model) and model is not None:
         pieces[by_model] = medians(model, origins.take(by_model), days, series.units[by_model])
+    pieces[..., DRIVERS.index(HIERARCHY)] = series.moved
     night = series.first_day - 1
     keys, near = cases.nearest(past, days, night, weeks)
     row_of_case = dict(zip(keys.tolist(), range(len(keys)), strict=True))
@@ -94,10 +96,12 @@ def explain(
 
 
 class _Series:
-    """The night's medians as (n, horizon), sorted by key."""
+    """The night's medians as (n, horizon), sorted by key: `units` before, and `moved` what forecasts of sums added."""
 
-    def __init__(self, key: Strings, units: Floats, first_day: int, columns: Mapping[str, Strings]) -> None:
-        self.key, self.units, self.first_day, self.columns = key, units, first_day, columns
+    def __init__(
+        self, key: Strings, units: Floats, moved: Floats, first_day: int, columns: Mapping[str, Strings]
+    ) -> None:
+        self.key, self.units, self.moved, self.first_day, self.columns = key, units, moved, first_day, columns
 
     @classmethod
     def of(cls, forecasts: pd.DataFrame) -> _Series:
@@ -106,8 +110,10 @@ class _Series:
         row, keys = pd.factorize(key, sort=True)
         first = np.full(len(keys), -1)
         first[row[::-1]] = np.arange(len(row))[::-1]
-        units: Floats = np.full((len(keys), int(ahead.max())), np.nan)
+        units, moved = (np.full((len(keys), int(ahead.max())), np.nan) for _ in range(2))
         units[row, ahead - 1] = forecasts["units_q50"].to_numpy(dtype=float)
+        # a forecast of before there was any has none
+        moved[row, ahead - 1] = np.nan_to_num(forecasts["units_hierarchy"].to_numpy(dtype=float))
         if np.isnan(units).any():
             raise ValueError(
                 f"{keys[np.isnan(units).any(axis=1)][0]}: days of its forecast are missing: run the night again"
@@ -115,7 +121,7 @@ class _Series:
         first_day = day(pd.Timestamp(forecasts["date"].iloc[0]).date()) - int(ahead[0]) + 1
         named = ("site", "product", "method", "fallback_reason", "model_name", "model_version")
         columns = {n: forecasts[n].to_numpy(dtype=object)[first] for n in named}
-        return cls(keys, units, first_day, columns)
+        return cls(keys, units - moved, moved, first_day, columns)
 
     def record(self, i: int) -> dict[str, Any]:
         return {name: values[i] if isinstance(values[i], str) else None for name, values in self.columns.items()}
@@ -128,7 +134,8 @@ def changes(row: Mapping[str, Any], pieces: Floats, night: int, before: Mapping[
     """
     then = day(pd.Timestamp(before["night"]).date())
     said = json.loads(before["by_day"])
-    old = np.array([said[d] for d in DRIVERS]).T
+    nothing = [0.0] * len(next(iter(said.values())))  # of a driver that was not told yet
+    old = np.array([said.get(d, nothing) for d in DRIVERS]).T
     shift = night - then
     common = min(len(old) - shift, len(pieces))
     if shift < 1 or common < 1:
