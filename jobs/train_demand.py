@@ -152,7 +152,7 @@ def record(training: Training, manifest: TrainingManifest) -> dict[str, Any]:
     return {
         "params": training.model.parameters.to_dict()
         | {"weights": blend.to_dict()["weights"], "kept": list(blend.members)},
-        "scores": training.scores,
+        "scores": {fold: of | training.reconciled.get(fold, {}) for fold, of in training.scores.items()},
         "seconds": training.seconds,
         "manifest": manifest.to_dict(),
         "figures": plots.figures(training.judged, training.quantiles, training.scores),

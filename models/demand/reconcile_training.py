@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from models.demand import evaluate, paths
-from models.demand.arrays import Floats, Ints, nan_mean
+from models.demand.arrays import Floats, Ints, divide, nan_mean
 from models.demand.dependence import WEEK, buckets
 from models.demand.folds import Data, Fold
 from models.demand.hierarchy import Hierarchy
@@ -55,11 +55,11 @@ class Outcome:
 
 def fit_folds(data: Data, folds: Sequence[Fold], given: Parameters, map_series: MapSeries) -> Fitted:
     """Paths of sums up to the last day of each fold; none where a tenant has no sums to speak of, or no method for them."""
+    if given.paths.max_sums < 1 or len(folds) < 2 or not set(given.members).intersection(PATHS):
+        return {}
     series = {fold.last_day: _of_series(fold.origins.take(np.arange(fold.judged))) for fold in folds}
     has_sums = all(several(Hierarchy.of(origins.hierarchy)) for origins in series.values())
-    if given.paths.max_sums < 1 or len(folds) < 2 or not has_sums:
-        return {}
-    return _fit(data, series, given, map_series)
+    return _fit(data, series, given, map_series) if has_sums else {}
 
 
 def fit_last(data: Data, outcome: Outcome, given: Parameters, map_series: MapSeries) -> Reconciliation | None:
@@ -94,7 +94,8 @@ def choose(folds: Sequence[Fold], nights: list[Night], fitted: Fitted) -> Outcom
 def pays(losses: Losses) -> bool:
     """Whether the loss over all levels is lower by GAIN on average, and in most folds, and the series do not pay for it."""
     levels, series = (
-        np.array([of[RECONCILED][name] / of[ALONE][name] for of in losses.values()]) for name in ("levels", "series")
+        divide(*(np.array([of[how][name] for of in losses.values()]) for how in (RECONCILED, ALONE)))
+        for name in ("levels", "series")
     )
     return bool(levels.mean() < 1 - GAIN and (levels < 1).mean() > 0.5 and series.mean() <= 1)
 
@@ -140,7 +141,7 @@ def doubt(cases: Sequence[_Case], season: int) -> Doubt:
         error = np.where(known, night.actual - night.points, 0.0) ** 2
         of_series.append((error.sum(axis=0), np.where(known, band**2, 0.0).sum(axis=0)))
         off = ((said.matrix @ night.actual - said.units) / said.size[:, None]) ** 2
-        for level in set(said.levels):
+        for level in sorted(set(said.levels)):
             of_sums.setdefault(level, []).append(off[said.levels == level])
     week = buckets(WEEK, cases[0].night.actual.shape[1], season)
     errors, bands = (np.sum(part, axis=0) for part in zip(*of_series, strict=True))

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from jobs.train_demand import record
 from models.demand import reconcile_training
 from models.demand.attribution import DRIVERS, HIERARCHY
 from models.demand.calendar import Calendar
@@ -189,6 +190,8 @@ def test_it_pays_if_the_loss_falls_by_enough_and_in_most_folds() -> None:
     assert not pays(losses(0.8, 1.01, 1.01)), "one fold's luck"
     assert not pays(losses(1.02, 1.01, 0.99))
     assert not pays(losses(0.9, 0.9, 0.9, series=1.001)), "the series pay for it"
+    nothing = {"levels": 0.0, "series": 0.0}
+    assert not pays({"0": {ALONE: nothing, RECONCILED: nothing}}), "a forecast that is right cannot be bettered"
 
 
 def small(**more: Any) -> Any:
@@ -221,6 +224,12 @@ def test_the_folds_tell_what_it_brings(training: Any) -> None:
     for of in training.reconciled.values():
         for name in ("levels", "series"):
             assert 0 < of[RECONCILED][name] < 1.5 * of[ALONE][name]
+
+
+def test_what_it_brings_is_logged_with_the_scores(training: Any) -> None:
+    logged = record(training, TrainingManifest.of("acme", training, {}, "abc"))["scores"]
+    assert [of[RECONCILED] for of in logged.values()] == [of[RECONCILED] for of in training.reconciled.values()]
+    assert [set(of) - {ALONE, RECONCILED} for of in logged.values()] == [set(of) for of in training.scores.values()]
 
 
 def test_sums_have_paths_of_their_own(training: Any) -> None:
