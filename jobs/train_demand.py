@@ -150,7 +150,7 @@ def record(training: Training, manifest: TrainingManifest) -> dict[str, Any]:
     return {
         "params": training.model.parameters.to_dict()
         | {"weights": blend.to_dict()["weights"], "kept": list(blend.members)},
-        "scores": training.scores,
+        "scores": {fold: of | training.reconciled.get(fold, {}) for fold, of in training.scores.items()},
         "seconds": training.seconds,
         "manifest": manifest.to_dict(),
         "figures": plots.figures(training.judged, training.quantiles, training.scores),
@@ -164,7 +164,11 @@ def judge(
     fold, given = training.judged, training.model.parameters
     last = training.scores[fold.until]
     trouble, its = None, None
-    evidence: dict[str, Any] = {"folds": training.scores, "last_fold_from": fold.until}
+    evidence: dict[str, Any] = {
+        "folds": training.scores,
+        "last_fold_from": fold.until,
+        "reconciled": training.reconciled,
+    }
     if champion is not None:
         try:
             model = registry.load(champion)

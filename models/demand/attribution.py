@@ -46,9 +46,17 @@ from models.demand.vocabulary import Vocabulary
 if TYPE_CHECKING:
     import lightgbm
 
-LEVEL, SEASON, TREND, PRICE, HOLIDAY, OTHER = DRIVERS = ("level", "season", "trend", "price", "holiday", "other")
 FACTOR_BOUNDS = (-1.5, 4.0)  # of a logarithm
 SEASONS = 4  # whose mean is the level
+LEVEL, SEASON, TREND, PRICE, HOLIDAY, HIERARCHY, OTHER = DRIVERS = (
+    "level",
+    "season",
+    "trend",
+    "price",
+    "holiday",
+    "hierarchy",  # what forecasts of sums add: `models.demand.reconcile`
+    "other",
+)
 FAR = 15.0  # days to a holiday: the most that the calendar says
 
 _ORDINARY_FLAGS = ("is_weekend", "is_month_start", "is_month_end")

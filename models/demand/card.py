@@ -19,6 +19,7 @@ from models.demand.folds import Fold
 from models.demand.manifest import TrainingManifest
 from models.demand.parameters import QUANTILES, SEASONAL_NAIVE
 from models.demand.promotion import Decision
+from models.demand.reconcile_training import ALONE, RECONCILED
 from models.demand.training import ENSEMBLE, Training
 
 METRICS = ("rmsse", "mase", "wape", "mape", "bias", "pinball", "coverage")
@@ -123,9 +124,25 @@ def _analyses(training: Training) -> str:
     for fold, scores in training.scores.items():
         parts.append(f"Days after {fold}:")
         parts.append(_table(("model", *METRICS), _scores(scores)))
+    if training.reconciled:
+        parts.append(_reconciled(training))
     parts.append(f"The {ENSEMBLE} in the last fold, by segment:")
     parts.append(_table(("segment", "series", *METRICS), _by_segment(training)))
     return "\n\n".join(parts)
+
+
+def _reconciled(training: Training) -> str:
+    """What forecasts of sums bring, over all levels of the hierarchy."""
+    kept = training.model.reconciliation
+    used = f"kept, with forecasts of {len(kept.keys)} sums" if kept else "not kept"
+    names = [(name, how) for name in ("levels", "series") for how in (ALONE, RECONCILED)]
+    rows = [(fold, *(figure(of[how][name]) for name, how in names)) for fold, of in training.reconciled.items()]
+    told = (
+        f"What forecasts of sums bring, by which the series are reconciled ({used}): RMSSE over all levels, from the series to "
+        "the whole, and the series' own pinball loss, without and with them; each fold by what the others tell:"
+    )
+    head = ("days after", *(f"{'RMSSE' if name == 'levels' else 'pinball'}, {how}" for name, how in names))
+    return told + "\n\n" + _table(head, rows)
 
 
 def _scores(scores: Mapping[str, Mapping[str, float]]) -> Iterable[Sequence[str]]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from models.demand import words
 from models.demand.arrays import Floats, Strings, codes, day, strings, to_date
-from models.demand.attribution import DRIVERS, medians, repeated_weeks, without_skill
+from models.demand.attribution import DRIVERS, HIERARCHY, medians, repeated_weeks, without_skill
 from models.demand.calendar import Calendar
 from models.demand.cases import Cases
 from models.demand.fallback import CHAMPION
@@ -28,6 +28,7 @@ FORECAST = (
     "date",
     "horizon",
     "units_q50",
+    "units_hierarchy",
     "method",
     "fallback_reason",
     "model_name",
@@ -79,6 +80,7 @@ def explain(
     by_model = np.flatnonzero(series.columns["method"] == CHAMPION)
     if len(by_model) and model is not None:
         pieces[by_model] = medians(model, origins.take(by_model), calendar, series.units[by_model])
+    pieces[..., DRIVERS.index(HIERARCHY)] = series.moved
     keys, cases_of = near
     row_of_case = dict(zip(keys.tolist(), range(len(keys)), strict=True))
     keys_before = (strings(before["site"]) + "/" + strings(before["product"])).tolist()
@@ -93,10 +95,10 @@ def explain(
 
 
 class _Series:
-    """The night's medians as (n, horizon), sorted by key."""
+    """The night's medians as (n, horizon), sorted by key: `units` before, and `moved` what forecasts of sums added."""
 
-    def __init__(self, key: Strings, units: Floats, first: int, columns: Mapping[str, Strings]) -> None:
-        self.key, self.units, self.first, self.columns = key, units, first, columns
+    def __init__(self, key: Strings, units: Floats, moved: Floats, first: int, columns: Mapping[str, Strings]) -> None:
+        self.key, self.units, self.moved, self.first, self.columns = key, units, moved, first, columns
 
     @classmethod
     def of(cls, forecasts: pd.DataFrame, counts: Period) -> _Series:
@@ -105,8 +107,10 @@ class _Series:
         row, keys = pd.factorize(key, sort=True)
         first = np.full(len(keys), -1)
         first[row[::-1]] = np.arange(len(row))[::-1]
-        units: Floats = np.full((len(keys), int(ahead.max())), np.nan)
+        units, moved = (np.full((len(keys), int(ahead.max())), np.nan) for _ in range(2))
         units[row, ahead - 1] = forecasts["units_q50"].to_numpy(dtype=float)
+        # a forecast of before there was any has none
+        moved[row, ahead - 1] = np.nan_to_num(forecasts["units_hierarchy"].to_numpy(dtype=float))
         if np.isnan(units).any():
             raise ValueError(
                 f"{keys[np.isnan(units).any(axis=1)][0]}: {counts.name}s of its forecast are missing: run the night again"
@@ -114,7 +118,7 @@ class _Series:
         first_period = counts.of(day(pd.Timestamp(forecasts["date"].iloc[0]).date())) - int(ahead[0]) + 1
         named = ("site", "product", "method", "fallback_reason", "model_name", "model_version")
         columns = {n: forecasts[n].to_numpy(dtype=object)[first] for n in named}
-        return cls(keys, units, first_period, columns)
+        return cls(keys, units - moved, moved, first_period, columns)
 
     def record(self, i: int) -> dict[str, Any]:
         return {name: values[i] if isinstance(values[i], str) else None for name, values in self.columns.items()}
@@ -129,7 +133,8 @@ def changes(
     """
     then = day(pd.Timestamp(before["night"]).date())
     said = json.loads(before["by_day"])
-    old = np.array([said[d] for d in DRIVERS]).T
+    nothing = [0.0] * len(next(iter(said.values())))  # of a driver that was not told yet
+    old = np.array([said.get(d, nothing) for d in DRIVERS]).T
     shift = origin - counts.over(then)
     common = min(len(old) - shift, len(pieces))
     if shift < 1 or common < 1:

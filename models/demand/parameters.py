@@ -65,6 +65,7 @@ class PathParameters:
     history_days: int = 731  # as far back as the calendar of features goes: before it no day would be a holiday
     changepoint_prior_scale: float = 0.05
     path_days: int = 120  # how far ahead its path is stored: a champion that old should have been replaced
+    max_sums: int = 60  # sums of series with a fit of their own, by which the series are reconciled; 0 for none
 
 
 @dataclass(frozen=True)

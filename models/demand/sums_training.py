@@ -28,13 +28,18 @@ ALIKE = {DAY: 7, WEEK: 14, MONTH: 28}
 
 @dataclass(frozen=True)
 class Night:
-    """What the blend said of the series from one origin, (series, horizon, 3), and what happened, (series, horizon)."""
+    """What the blend said of the series from one origin, (series, horizon, 3), its points and what happened, (series, horizon).
+
+    `until` names its fold.
+    """
 
     fold: int
     day: int
     origins: Origins
     quantiles: Floats
     actual: Floats
+    points: Floats
+    until: str
 
 
 def nights(folds: Sequence[Fold], blend: Blend) -> Iterator[Night]:
@@ -43,13 +48,17 @@ def nights(folds: Sequence[Fold], blend: Blend) -> Iterator[Night]:
         for day in np.unique(fold.origins.day):
             rows = np.flatnonzero((fold.origins.day == day) & (fold.origins.level == ""))
             said = blend.combine(fold.of(blend.members)[rows], fold.segment[rows])
-            yield Night(number, int(day), fold.origins.take(rows), said, fold.actual[rows])
+            origins = fold.origins.take(rows)
+            yield Night(number, int(day), origins, said, fold.actual[rows], points(said, origins), fold.until)
 
 
-def fit(folds: Sequence[Fold], blend: Blend, seed: int) -> Sums:
-    """Fit on what `blend` says of the folds. Of a tenant of whose series the folds hold a sample, on sums over that."""
-    every = [night for night in nights(folds, blend) if len(night.origins)]
-    common = _dependence(every, folds[0].period.run)
+def fit(nights: Sequence[Night], run: int, seed: int) -> Sums:
+    """Fit on what was said on nights of folds; errors of a `run` of periods are alike.
+
+    Of a tenant of whose series the folds hold a sample, on sums over that.
+    """
+    every = [night for night in nights if len(night.origins)]
+    common = _dependence(every, run)
     return Sums(common, _widths(every, common, seed) if every else {})
 
 
@@ -97,8 +106,7 @@ def _told(night: Night, sums: Sums, seed: int) -> Iterator[tuple[tuple[str, str]
     named = night.origins.hierarchy
     tree = Hierarchy.of(named)
     happened = {level.name: level.matrix @ night.actual for level in tree.levels} | {BOTTOM: night.actual}
-    point = points(night.quantiles, night.origins)
-    for piece in sums.forecast(night.quantiles, point, named, pieces, seed, SAMPLES):
+    for piece in sums.forecast(night.quantiles, night.points, named, pieces, seed, SAMPLES):
         actual = piece.spans.sum(happened[piece.level], axis=1).reshape(-1)
         known = ~np.isnan(actual)
         yield (piece.level, piece.spans.period), piece.quantiles.reshape(-1, 3)[known], actual[known]

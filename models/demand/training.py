@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.demand import ensemble, evaluate, paths, sampling, sums_training
+from models.demand import ensemble, evaluate, paths, reconcile_training, sampling, sums_training
 from models.demand.arrays import Floats, Strings
 from models.demand.ensemble import Blend
 from models.demand.evidence import Comparison, compare
@@ -24,6 +24,7 @@ from models.demand.naive import SeasonalNaive
 from models.demand.origins import Origins
 from models.demand.parameters import FLOORS, LIGHTGBM, LSTM, PATHS, REGRESSION, Parameters
 from models.demand.paths import MapSeries, Paths
+from models.demand.periods import DAY
 from models.demand.regression import Regression
 from models.demand.trees import Trees
 from models.demand.vocabulary import Vocabulary
@@ -38,7 +39,8 @@ Losses = dict[str, Floats]  # model -> scaled pinball loss of each day that the 
 class Training:
     """A trained model and its evidence: `judged` is the last fold, `quantiles` (n, horizon, 3) what the ensemble said of it.
 
-    `skill` compares the ensemble with the better floor, day by day over all folds that it was judged on.
+    `skill` compares the ensemble with the better floor, day by day over all folds that it was judged on. `reconciled` is the
+    losses of each fold with and without forecasts of sums; empty where they were not tried.
     """
 
     model: DemandModel
@@ -49,6 +51,7 @@ class Training:
     rows: int
     frame_hash: str
     seconds: dict[str, float]
+    reconciled: reconcile_training.Losses = field(default_factory=dict)
 
 
 @dataclass
@@ -86,11 +89,18 @@ def train(
     blend = blended(folds, names)
     final = fitted(data, data.last_day, blend.used, words, ways[data.last_day], given, clock)
     rows, frame_hash = frame_digest(data, words, given)
+    kept = blend.only(blend.used)
+    reconciliation, chosen = None, reconcile_training.Outcome(list(sums_training.nights(folds, kept)))
+    if data.origins.period == DAY:  # of weeks nobody has measured it yet
+        with clock.of("reconciliation"):
+            of_sums = reconcile_training.fit_folds(data, folds, given, map_series)
+            chosen = reconcile_training.choose(folds, chosen.nights, of_sums)
+            reconciliation = reconcile_training.fit_last(data, chosen, given, map_series)
     with clock.of("sums"):
-        sums = sums_training.fit(folds, blend.only(blend.used), given.seed)
-    model = DemandModel(given, data.last_day, final, blend.only(blend.used), floor, sums)
+        sums = sums_training.fit(chosen.nights, folds[0].period.run, given.seed)
+    model = DemandModel(given, data.last_day, final, kept, floor, sums, reconciliation)
     skill = compare(losses[ENSEMBLE], losses[floor])
-    return Training(model, scores, skill, folds[-1], quantiles, rows, frame_hash, clock.seconds)
+    return Training(model, scores, skill, folds[-1], quantiles, rows, frame_hash, clock.seconds, chosen.losses)
 
 
 def ways_of(

@@ -11,6 +11,7 @@ import pytest
 from models.demand.arrays import day
 from models.demand.attribution import (
     DRIVERS,
+    HIERARCHY,
     HOLIDAY,
     LEVEL,
     OTHER,
@@ -74,7 +75,7 @@ def whole(small_training: Any, small_data: Any, night: Any) -> Any:
 
 def test_every_column_of_the_frame_has_a_driver(small_training: Any) -> None:
     words = replace(small_training.model.members.words, kinds=("campaign",))
-    assert {driver_of(name) for name in column_names(words)} == set(DRIVERS) - {LEVEL}
+    assert {driver_of(name) for name in column_names(words)} == set(DRIVERS) - {LEVEL, HIERARCHY}
 
 
 def test_the_latest_weeks_are_the_trend_of_weeks_and_the_same_weekdays_the_season_of_days() -> None:

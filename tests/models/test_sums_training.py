@@ -65,7 +65,7 @@ def fold(number: int, seed: int, period: str = "day") -> Fold:
 @pytest.fixture(scope="module")
 def learned() -> Sums:
     folds = [fold(n, seed=n) for n in range(NIGHTS)]
-    return sums_training.fit(folds, equal(("seasonal_naive",)), seed=7)
+    return sums_training.fit(list(sums_training.nights(folds, equal(("seasonal_naive",)))), 7, seed=7)
 
 
 def test_the_common_part_of_errors_is_found(learned: Sums) -> None:
