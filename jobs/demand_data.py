@@ -76,7 +76,7 @@ class Frames:
     series: pd.DataFrame  # site, product, and lists `days` and `units`
     factors: pd.DataFrame  # FACTOR_COLUMNS
 
-    def data(self, night: date) -> Data:
+    def data(self, night: date, given: Parameters) -> Data:  # noqa: ARG002  as frames of weeks are asked
         return Data(
             origins=Origins.from_features(self.features),
             calendar=Calendar.from_features(self.calendar, self.factors),
@@ -85,13 +85,8 @@ class Frames:
         )
 
 
-def training_data(pinned: Pinned, tenant: str, night: date, given: Parameters) -> Data:
-    """All that a training of `tenant` up to `night` is given. Raises TenantError where there is nothing of it."""
-    return training_frames(pinned, tenant, night, given).data(night)
-
-
 def training_frames(pinned: Pinned, tenant: str, night: date, given: Parameters) -> Frames:
-    """The same before it is turned into arrays. Raises TenantError where there is nothing of it."""
+    """All that a training of `tenant` up to `night` reads. Raises TenantError where there is nothing of it."""
     features = _features(pinned, tenant, night, given)
     if features.empty:
         raise TenantError(
@@ -110,14 +105,14 @@ def training_frames(pinned: Pinned, tenant: str, night: date, given: Parameters)
     cut_off = cut_offs["cut_off"].max().to_pydatetime()
     calendar = calendar_rows(pinned, tenant, ahead, cut_off)
     return Frames(
-        features=_sorted(features, ["date", "site", "product"]),
-        calendar=_sorted(calendar, ["site", "date", "available_at"]),
-        series=_sorted(series, ["site", "product"]),
+        features=in_order(features, ["date", "site", "product"]),
+        calendar=in_order(calendar, ["site", "date", "available_at"]),
+        series=in_order(series, ["site", "product"]),
         factors=factor_rows(pinned, tenant, _first_day(night, given), cut_off, given),
     )
 
 
-def _sorted(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+def in_order(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Spark gives rows in any order."""
     return frame.sort_values(keys, kind="stable", ignore_index=True)
 
@@ -196,7 +191,7 @@ def factor_rows(pinned: Pinned, tenant: str, first: date, cut_off: datetime, giv
     rows = rows.where(_factor_days(first)).where(F.col("available_at") <= F.lit(cut_off))
     if given.factors:
         rows = rows.where(in_set("factor", given.factors))
-    return _sorted(_chosen(tenant, _coded(rows.select(*FACTOR_COLUMNS)), given), list(FACTOR_COLUMNS))
+    return in_order(_chosen(tenant, _coded(rows.select(*FACTOR_COLUMNS)), given), list(FACTOR_COLUMNS))
 
 
 def _chosen(tenant: str, rows: pd.DataFrame, given: Parameters) -> pd.DataFrame:

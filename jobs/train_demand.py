@@ -12,10 +12,9 @@ import pandas as pd
 from expectations.tables import DEMAND_FEATURES, DEMAND_FORECAST
 from jobs import promotions
 from jobs.context import Context, Outcome, code_version
-from jobs.demand_data import FEATURE_COLUMNS, READ, Pinned, training_data
+from jobs.demand_data import FEATURE_COLUMNS, Pinned
+from jobs.demand_known import READ, training_frames
 from jobs.demand_settings import demand_parameters
-from jobs.demand_weeks import READ as READ_WEEKS
-from jobs.demand_weeks import training_weeks
 from jobs.errors import JobError
 from jobs.own_failure import own_failure
 from models.demand import plots
@@ -40,7 +39,7 @@ OTHER_PERIOD = "champion_counts_other_periods"  # in the evidence: it can serve 
 
 def run(ctx: Context) -> None:
     """Work every tenant by itself: one that fails keeps its champion, and the others go on."""
-    ctx.table_versions = ctx.lake.versions(dict.fromkeys((*READ, *READ_WEEKS)))
+    ctx.table_versions = ctx.lake.versions(READ)
     pinned = Pinned(ctx.lake, json.loads(ctx.table_versions))
     registry = registry_of(ctx)
     for position, tenant in enumerate(ctx.tenants, 1):
@@ -104,8 +103,7 @@ def _same(manifest: TrainingManifest, ref: ModelRef, registry: Registry) -> bool
 
 def data_of(pinned: Pinned, tenant: str, night: date, given: Parameters) -> Data:
     """What a training of `tenant` is given, in days or in weeks. Raises TenantError where there is nothing of it."""
-    make = training_data if given.counts == DAY else training_weeks
-    return make(pinned, tenant, night, given)
+    return training_frames(pinned, tenant, night, given).data(night, given)
 
 
 def teller(ctx: Context, tenant: str) -> Callable[[str], None]:
@@ -152,7 +150,7 @@ def record(training: Training, manifest: TrainingManifest) -> dict[str, Any]:
     return {
         "params": training.model.parameters.to_dict()
         | {"weights": blend.to_dict()["weights"], "kept": list(blend.members)},
-        "scores": training.scores,
+        "scores": {fold: of | training.reconciled.get(fold, {}) for fold, of in training.scores.items()},
         "seconds": training.seconds,
         "manifest": manifest.to_dict(),
         "figures": plots.figures(training.judged, training.quantiles, training.scores),
@@ -166,7 +164,11 @@ def judge(
     fold, given = training.judged, training.model.parameters
     last = training.scores[fold.until]
     trouble, its = None, None
-    evidence: dict[str, Any] = {"folds": training.scores, "last_fold_from": fold.until}
+    evidence: dict[str, Any] = {
+        "folds": training.scores,
+        "last_fold_from": fold.until,
+        "reconciled": training.reconciled,
+    }
     if champion is not None:
         try:
             model = registry.load(champion)
@@ -191,7 +193,7 @@ def judge(
         evidence,
         trouble,
         challenger,
-        tried_by_night=given.counts == DAY and given.horizon >= TRIAL_AHEAD,
+        tried_by_night=given.horizon * given.counts.days >= TRIAL_AHEAD,
     )
 
 

@@ -21,6 +21,7 @@ from serving.lake import Lake
 from serving.render import json_bytes
 from serving.runs import Ledger
 from serving.status import StatusRoutes
+from serving.sums import Sums
 from serving.tenants import TenantRoutes
 
 TITLE = "ÜretimIQ API"
@@ -65,7 +66,7 @@ def create_app(
     app = FastAPI(title=TITLE, description=ABOUT, version=version("uretimiq"), docs_url=None, redoc_url=None)
     problems.install(app)
     app.add_middleware(LoopbackOnly)
-    app.include_router(TenantRoutes(forecasts, Explanations(lake, forecasts), now).router)
+    app.include_router(TenantRoutes(forecasts, Sums(lake, forecasts), Explanations(lake, forecasts), now).router)
     app.include_router(StatusRoutes(lake, ledger, now).router)
     _add_health(app, forecasts)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]

@@ -55,6 +55,32 @@ PAGE = {
     "next": "/v1/tenants/acme/forecasts?site=ankara&limit=1&cursor=WyI4ZjNh",
     "forecasts": [ROW],
 }
+SUM: dict[str, Any] = {
+    "night": _NIGHT,
+    "period": "week",
+    "level": "site/group",
+    "site": "ankara",
+    "product_group": "pumps",
+    "product_sub_group": None,
+    "product": None,
+    "date": "2026-03-02",
+    "days": 7,
+    "units_point": 5120.5,
+    "units_q10": 4710.0,
+    "units_q50": 5098.0,
+    "units_q90": 5563.0,
+    "series": 12,
+    "series_by_fallback": 1,
+    "model_name": "demand-acme",
+    "model_version": "7",
+    "cut_off": "2026-03-02T03:00:00Z",
+}
+SUMS = {
+    **{k: v for k, v in HEAD.items() if k != "period"},
+    "total": 20,
+    "next": "/v1/tenants/acme/forecasts/sums?level=site%2Fgroup&period=week&limit=1&cursor=WyI4ZjNh",
+    "sums": [SUM],
+}
 SERIES = {
     **HEAD,
     "total": 1,
@@ -68,6 +94,7 @@ ONE = {
         "forecast_id": ROW["forecast_id"],
         "tenant": "acme",
         **{k: v for k, v in ROW.items() if k != "forecast_id"},
+        "units_hierarchy": 0.5,
         "run_id": "20260302T030500Z-1f2e",
         "available_at": "2026-03-02T03:41:12Z",
         "table_versions": {"demand_features": 212, "calendar_features": 9},
@@ -90,7 +117,8 @@ EXPLANATION = {
             "price": 0.0,
             "holiday": -16.0,
             "factor": 8.0,
-            "other": 1.0,
+            "hierarchy": 0.5,
+            "other": 0.5,
         },
         "by_day": {
             "level": [101.0, 101.0],
@@ -99,7 +127,8 @@ EXPLANATION = {
             "price": [0.0, 0.0],
             "holiday": [0.0, -16.0],
             "factor": [4.0, 4.0],
-            "other": [1.0, 0.0],
+            "hierarchy": [0.5, 0.0],
+            "other": [0.5, 0.0],
         },
         "factors": {"temperature": [4.0, 4.0]},
         "cases": [
@@ -125,6 +154,7 @@ EXPLANATION = {
                 "price": 0.0,
                 "holiday": 0.0,
                 "factor": 0.0,
+                "hierarchy": 0.0,
                 "other": 0.0,
             },
             "factors": {"temperature": 0.0},

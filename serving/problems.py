@@ -52,6 +52,11 @@ KINDS = {
         "No such explanation",
         "'acme' has no explanation of ankara/P-9 in the night of 2026-03-01: take the series from /v1/tenants/acme/series",
     ),
+    "no-sums": Kind(
+        404,
+        "No sums of the night",
+        "the night of 2026-03-01 of 'acme' has no sums: they need a champion that knows them",
+    ),
     "not-found": Kind(404, "No such address", "there is nothing at /v2: the addresses are listed at /"),
     "not-allowed": Kind(405, "Not possible here", "the API only reads: use GET"),
     "host-refused": Kind(

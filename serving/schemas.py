@@ -10,8 +10,9 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from expectations.contract import Column
-from expectations.tables import DEMAND_FORECAST
+from expectations.tables import DEMAND_FORECAST, DEMAND_FORECAST_SUMS
 from serving.forecasts import ROW_COLUMNS
+from serving.sums import SUM_COLUMNS
 
 _PYTHON = {pa.string(): str, pa.date32(): date, pa.int32(): int, pa.int64(): int, pa.float64(): float}
 
@@ -41,6 +42,7 @@ def _model(name: str, columns: Iterable[Column], base: type[Answer] = Answer) ->
 
 
 ForecastRow = _model("ForecastRow", (DEMAND_FORECAST.by_name[name] for name in ROW_COLUMNS))
+SumRow = _model("SumRow", (DEMAND_FORECAST_SUMS.by_name[name] for name in SUM_COLUMNS))
 _FULL = tuple(c for c in DEMAND_FORECAST.columns if c.name not in ("night_month", "table_versions"))
 _FullRow = _model("ForecastWhole", _FULL)
 
@@ -60,7 +62,7 @@ class NewerNight(Answer):
     reason: str | None
 
 
-class Head(Answer):
+class NightHead(Answer):
     """Which night is answered, and how old it is."""
 
     tenant: str
@@ -69,7 +71,6 @@ class Head(Answer):
     available_at: datetime = Field(description="When the forecasts could be known")
     age_seconds: int = Field(description="Time since `available_at` [s]")
     age_days: int = Field(description="Days from the night to today (UTC); 1 is usual [d]")
-    period: Literal["day", "week"] = Field(description="What is forecast: days, or weeks by their Mondays")
     model_name: str | None = Field(description="Model of most rows; null where fallbacks stood in for all")
     model_version: str | None
     newer_night: NewerNight | None = Field(
@@ -77,10 +78,22 @@ class Head(Answer):
     )
 
 
+class Head(NightHead):
+    """The same, of forecasts that all count in one period."""
+
+    period: Literal["day", "week"] = Field(description="What is forecast: days, or weeks by their Mondays")
+
+
 class ForecastPage(Head):
     total: int = Field(description="Rows that the query finds, over all pages")
     next: str | None = Field(description="Address of the next page; null on the last")
     forecasts: list[ForecastRow]  # type: ignore[valid-type]
+
+
+class SumsPage(NightHead):
+    total: int = Field(description="Rows that the query finds, over all pages")
+    next: str | None = Field(description="Address of the next page; null on the last")
+    sums: list[SumRow]  # type: ignore[valid-type]
 
 
 class OneForecast(Answer):
@@ -112,6 +125,7 @@ class Drivers(Answer):
     price: float = Field(description="By price and promotions of late [piece]")
     holiday: float = Field(description="By holidays and other known events, beside ordinary days [piece]")
     factor: float = Field(description="By numbers from outside, as weather or prices of raw materials [piece]")
+    hierarchy: float = Field(description="By forecasts of groups, sites and the whole [piece]")
     other: float = Field(description="By nothing of these [piece]")
 
 
@@ -124,6 +138,7 @@ class DriversByDay(Answer):
     price: list[float]
     holiday: list[float]
     factor: list[float]
+    hierarchy: list[float]
     other: list[float]
 
 

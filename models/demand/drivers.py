@@ -8,9 +8,18 @@ from models.demand.arrays import Floats
 from models.demand.calendar import DISTANCES, FLAGS
 from models.demand.factors import factor_of
 from models.demand.frame import CATEGORIES, DAY_COLUMNS, ORIGIN_COLUMNS, WEEKDAY_COLUMNS, YEAR_COLUMNS
+from models.demand.periods import DAY, Period
 
-DRIVERS = ("level", "season", "trend", "price", "holiday", "factor", "other")
-LEVEL, SEASON, TREND, PRICE, HOLIDAY, FACTOR, OTHER = DRIVERS
+LEVEL, SEASON, TREND, PRICE, HOLIDAY, FACTOR, HIERARCHY, OTHER = DRIVERS = (
+    "level",
+    "season",
+    "trend",
+    "price",
+    "holiday",
+    "factor",
+    "hierarchy",  # what forecasts of sums add: `models.demand.reconcile`
+    "other",
+)
 
 _ORDINARY_FLAGS = ("is_weekend", "is_month_start", "is_month_end")
 _DRIVER_OF: dict[str, str] = {
@@ -27,17 +36,20 @@ _DRIVER_OF: dict[str, str] = {
 }
 
 
-def driver_of(column: str) -> str:
-    """The driver that a column of the frame tells of. Raises KeyError for a column that has none."""
+def driver_of(column: str, counts: Period = DAY) -> str:
+    """The driver that a column of the frame tells of; of weeks the last same weekdays are the latest weeks. Raises KeyError."""
     if factor_of(column):
         return FACTOR
-    return HOLIDAY if column.startswith("kind_") else _DRIVER_OF[column]
+    recent = counts.season == 1 and column in WEEKDAY_COLUMNS
+    return TREND if recent else HOLIDAY if column.startswith("kind_") else _DRIVER_OF[column]
 
 
-def positions(columns: Sequence[str]) -> tuple[list[int], int]:
+def positions(columns: Sequence[str], counts: Period) -> tuple[list[int], int]:
     """Where each column's driver stands among DRIVERS and, behind them, the factors by name; and how many they are."""
     factors = list(dict.fromkeys(filter(None, map(factor_of, columns))))
-    each = [len(DRIVERS) + factors.index(f) if (f := factor_of(c)) else DRIVERS.index(driver_of(c)) for c in columns]
+    each = [
+        len(DRIVERS) + factors.index(f) if (f := factor_of(c)) else DRIVERS.index(driver_of(c, counts)) for c in columns
+    ]
     return each, len(DRIVERS) + len(factors)
 
 

@@ -17,8 +17,9 @@ from models.demand.history import History
 from models.demand.lstm import Lstm
 from models.demand.naive import SeasonalNaive
 from models.demand.origins import Origins
-from models.demand.parameters import HISTORY, LIGHTGBM, LSTM, PATHS, QUANTILES, SEASONAL_NAIVE
+from models.demand.parameters import HISTORY, LIGHTGBM, LSTM, PATHS, QUANTILES, REGRESSION, SEASONAL_NAIVE
 from models.demand.paths import Paths
+from models.demand.regression import Regression
 from models.demand.trees import Trees
 from models.demand.vocabulary import Vocabulary
 
@@ -35,12 +36,13 @@ class Members:
     history: History | None = None
     trees: Trees | None = None
     lstm: Lstm | None = None
+    regression: Regression | None = None
     paths: Mapping[str, Paths] = field(default_factory=dict)
     threads: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
-        there = {HISTORY: self.history, LIGHTGBM: self.trees, LSTM: self.lstm}
+        there = {HISTORY: self.history, LIGHTGBM: self.trees, LSTM: self.lstm, REGRESSION: self.regression}
         fitted = (name for name, member in there.items() if member is not None)
         return (SEASONAL_NAIVE, *fitted, *(m for m in PATHS if m in self.paths))
 
@@ -51,6 +53,7 @@ class Members:
             HISTORY: lambda: self._history(origins),
             LIGHTGBM: lambda: self._trees(origins, calendar),
             LSTM: lambda: self._lstm(origins, calendar),
+            REGRESSION: lambda: self._regression(origins, calendar),
             **{m: partial(p.predict, origins, self.horizon) for m, p in self.paths.items()},
         }
         if not names:
@@ -77,6 +80,11 @@ class Members:
             raise ValueError("the LSTM was asked and is not among the fitted members")
         return self.lstm.predict(origins, calendar, self.words, self.horizon)
 
+    def _regression(self, origins: Origins, calendar: Calendar) -> Floats:
+        if self.regression is None:
+            raise ValueError("the regression was asked and is not among the fitted members")
+        return self.regression.predict(origins, calendar, self.horizon)
+
     def save(self, folder: Path) -> None:
         known = {
             "members": list(self.names),
@@ -90,6 +98,8 @@ class Members:
                 member.save(folder)
         if self.history is not None:
             self.history.save(folder / f"{HISTORY}.npz")
+        if self.regression is not None:
+            self.regression.save(folder / f"{REGRESSION}.npz")
         for name, paths in self.paths.items():
             paths.save(folder / f"{name}.npz")
 
@@ -104,6 +114,7 @@ class Members:
             history=History.load(folder / f"{HISTORY}.npz") if HISTORY in names else None,
             trees=Trees.load(folder) if LIGHTGBM in names else None,
             lstm=Lstm.load(folder) if LSTM in names else None,
+            regression=Regression.load(folder / f"{REGRESSION}.npz") if REGRESSION in names else None,
             paths={m: Paths.load(folder / f"{m}.npz") for m in PATHS if m in names},
             threads=threads,
         )

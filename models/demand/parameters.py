@@ -12,11 +12,12 @@ from models.demand.factors import MAX_FACTORS
 from models.demand.periods import DAY, PERIODS, WEEK, Period
 
 SEASONAL_NAIVE, HISTORY, LIGHTGBM, LSTM = "seasonal_naive", "history", "lightgbm", "lstm"
+REGRESSION = "regression"
 PROPHET, MSTL, ETS, THETA = "prophet", "mstl", "ets", "theta"
 PATHS = (PROPHET, MSTL, ETS, THETA)  # fitted series by series
 FLOORS = (SEASONAL_NAIVE, HISTORY)  # without skill: each model must beat both
 DAILY_ONLY = (PROPHET,)  # it knows weeks and years of days
-MEMBERS = (*FLOORS, LIGHTGBM, LSTM, *PATHS)
+MEMBERS = (*FLOORS, LIGHTGBM, LSTM, REGRESSION, *PATHS)
 QUANTILES = (0.1, 0.5, 0.9)
 QUANTILE_COLUMNS = ("units_q10", "units_q50", "units_q90")  # of the tables of forecasts
 MEDIAN = 0.5
@@ -65,6 +66,17 @@ class PathParameters:
     history_days: int = 731  # as far back as the calendar of features goes: before it no day would be a holiday
     changepoint_prior_scale: float = 0.05
     path_days: int = 120  # how far ahead its path is stored: a champion that old should have been replaced
+    max_sums: int = 60  # sums of series with a fit of their own, by which the series are reconciled; 0 for none
+
+
+@dataclass(frozen=True)
+class RegressionParameters:
+    """The regression on the calendar, one a series. Measured on Rossmann's and M5's folds before the test."""
+
+    history_days: int = 731  # as far back as the calendar of features goes
+    half_life_days: int = 500  # a period so long ago counts half
+    min_days: int = 56
+    ridge: float = 2.0  # in days: so many say that a series is as the others are
 
 
 @dataclass(frozen=True)
@@ -89,7 +101,7 @@ class Parameters:
     """
 
     # Of days the statistical methods bring nothing beside these (no weight on M5 or the factory); of weeks they do.
-    members: tuple[str, ...] = (*FLOORS, LIGHTGBM, LSTM, PROPHET)
+    members: tuple[str, ...] = (*FLOORS, LIGHTGBM, LSTM, REGRESSION, PROPHET)
     period: str = DAY.name
     horizon: int = HORIZON_DAYS  # periods ahead
     seed: int = 7
@@ -105,6 +117,7 @@ class Parameters:
     trees: TreeParameters = field(default_factory=TreeParameters)
     paths: PathParameters = field(default_factory=PathParameters)
     lstm: LstmParameters = field(default_factory=LstmParameters)
+    regression: RegressionParameters = field(default_factory=RegressionParameters)
 
     def __post_init__(self) -> None:
         if self.period not in PERIODS:
@@ -144,11 +157,12 @@ class Parameters:
 
 # Weekly series are short and many of their years are needed; the statistical methods bring much (M4), and are cheap.
 OF_WEEKS: Mapping[str, Any] = {
-    "members": (SEASONAL_NAIVE, LIGHTGBM, LSTM, MSTL, ETS, THETA),
+    "members": (SEASONAL_NAIVE, LIGHTGBM, LSTM, REGRESSION, MSTL, ETS, THETA),
     "horizon": 13,
     "history_days": 260,
     "fold_days": 13,
     "min_history_days": 26,
+    "regression": {"history_days": 520, "half_life_days": 150, "min_days": 26},
     "paths": {"max_series": 400, "min_days": 52, "history_days": 520, "path_days": 65},
 }
 
@@ -160,10 +174,16 @@ def parameters(given: Mapping[str, Any]) -> Parameters:
     """
     values = dict(given)
     if values.get("period") == WEEK.name:
-        values = {**OF_WEEKS, **values, "paths": {**OF_WEEKS["paths"], **(values.get("paths") or {})}}
+        own = {part: {**OF_WEEKS[part], **(values.get(part) or {})} for part in ("paths", "regression")}
+        values = {**OF_WEEKS, **values, **own}
     if "horizon" in values and "fold_days" not in given:
         values["fold_days"] = values["horizon"]
-    parts = {"trees": TreeParameters, "paths": PathParameters, "lstm": LstmParameters}
+    parts = {
+        "trees": TreeParameters,
+        "paths": PathParameters,
+        "lstm": LstmParameters,
+        "regression": RegressionParameters,
+    }
     for name, kind in parts.items():
         if name in values:
             values[name] = _filled(kind, values[name], name + ".")

@@ -57,6 +57,19 @@ def test_both_languages_have_the_same_phrases() -> None:
     assert keys(phrases("tr")) == keys(phrases("en"))
 
 
+def test_weeks_have_phrases_of_their_own_in_place_of_those_of_days() -> None:
+    told = {language: _told(language, periods=(13, "week"), change=_change()) for language in LANGUAGES}
+    assert "Önümüzdeki 13 hafta için" in told["tr"]
+    assert "Geçen haftaki öngörüye (01.03.2026) göre %12 yüksek" in told["tr"]
+    assert "in the next 13 weeks" in told["en"]
+    assert "12% higher than the forecast of the week before (01 Mar 2026)" in told["en"]
+    assert phrases("en", "week")["drivers"]["season"] == "season"
+    for language in LANGUAGES:
+        assert {s: set(its) for s, its in phrases(language, "week").items() if isinstance(its, dict)} == {
+            s: set(its) for s, its in phrases(language).items() if isinstance(its, dict)
+        }
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_driver_and_every_fallback_has_a_phrase(language: str) -> None:
     assert set(phrases(language)["drivers"]) == set(DRIVERS)

@@ -1,5 +1,6 @@
 """Why a series' forecast is what it is, of the night that is served."""
 
+import json
 from datetime import date
 
 import pytest
@@ -47,6 +48,19 @@ def test_the_night_that_is_served_is_the_one_explained(plant, api):
     plant.explain(night=date(2026, 3, 2))
 
     assert api.get(ADDRESS).json()["night"] == "2026-03-01"
+
+
+def test_an_explanation_of_before_there_was_a_driver_tells_nothing_of_it(plant, api):
+    plant.night()
+    before = {"level": 280.0, "season": 2.0, "trend": 1.0, "price": 0.0, "holiday": -3.0, "other": 0.0}
+    changes = {"night": "2026-02-28", "drivers": before}
+    plant.explain(by_day=json.dumps({n: [v / 28] * 28 for n, v in before.items()}), changes=json.dumps(changes))
+
+    told = api.get(ADDRESS).json()["explanation"]
+
+    assert told["drivers"]["hierarchy"] == told["changes"]["drivers"]["hierarchy"] == 0.0
+    assert told["by_day"]["hierarchy"] == [0.0] * 28
+    assert list(told["by_day"]) == list(DRIVERS)
 
 
 @pytest.mark.parametrize("product", ["P-9", "P-1"])
