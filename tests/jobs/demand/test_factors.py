@@ -17,6 +17,7 @@ from jobs import explain_demand, forecast_demand, train_demand
 from jobs.delta_reader import read_rows
 from jobs.lake import Lake
 from models.demand.manifest import NotTheSame
+from models.demand.parameters import parameters
 from models.demand.training import ENSEMBLE
 
 DAYS, BEFORE, AHEAD = 200, 365, 28
@@ -171,7 +172,8 @@ def test_the_forecast_of_a_night_stays_when_the_truth_comes_in(lake: Any) -> Non
     assert not _gold(lake, DEMAND_FORECAST, "told")[same].equals(before), "at the cut-off itself it is known"
 
 
-def test_a_night_reads_factors_once_for_all_tenants(lake: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("job", [forecast_demand, explain_demand])
+def test_a_night_reads_factors_once_for_all_tenants(lake: Any, monkeypatch: pytest.MonkeyPatch, job: Any) -> None:
     asked: list[Sequence[Any]] = []
     read = Lake.read
 
@@ -180,7 +182,7 @@ def test_a_night_reads_factors_once_for_all_tenants(lake: Any, monkeypatch: pyte
         return read(self, contract, *more)
 
     monkeypatch.setattr(Lake, "read", noted)
-    forecast_demand.run(lake.context("told", "blind"))
+    job.run(lake.context("told", "blind"))
     assert asked.count("factors") == 1
 
 
@@ -209,9 +211,6 @@ def test_a_factor_that_is_asked_for_and_not_there_is_told(lake: Any) -> None:
 
 
 def test_those_that_are_named_are_learned_from_alone(lake: Any) -> None:
-    from jobs.demand_data import Pinned, training_data
-    from models.demand.parameters import parameters
-
-    pinned = Pinned(lake.context().lake, json.loads(lake.context().lake.versions(train_demand.READ)))
+    pinned = train_demand.Pinned(lake.context().lake, json.loads(lake.context().lake.versions(train_demand.READ)))
     given = parameters({"factors": ["usd_try"], "members": ["seasonal_naive"]})
-    assert training_data(pinned, "told", NIGHT, given).calendar.factors.names == ("usd_try",)
+    assert train_demand.data_of(pinned, "told", NIGHT, given).calendar.factors.names == ("usd_try",)
