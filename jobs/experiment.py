@@ -25,6 +25,7 @@ from jobs.delta_reader import Gone, pinned_table, query, read_version
 from jobs.demand_data import READ, Frames, Pinned, training_frames
 from jobs.errors import JobError
 from models.demand import evaluation, stored
+from models.demand.autogluon import AutoGluonMissing
 from models.demand.folds import TooLittleHistory
 from models.demand.manifest import TrainingManifest
 from models.demand.parameters import ParameterError, Parameters, parameters
@@ -88,8 +89,8 @@ def learn() -> None:
     mapped, say = train_demand.map_series(ctx, given), train_demand.teller(ctx, pins.tenant)
     try:
         training = train(_frames().data(ctx.night), given, mapped, say)
-    except TooLittleHistory as short:
-        raise JobError(f"tenant {pins.tenant}: {short}") from short
+    except (TooLittleHistory, AutoGluonMissing) as error:
+        raise JobError(f"tenant {pins.tenant}: {error}") from error
     stored.save(training, TRAINING)
     _write(SECONDS, {"seconds": training.seconds})
 

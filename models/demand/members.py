@@ -11,15 +11,17 @@ from pathlib import Path
 import numpy as np
 
 from models.demand.arrays import Floats
+from models.demand.autogluon import AutoGluon
 from models.demand.calendar import Calendar
 from models.demand.frame import build_all
 from models.demand.history import History
 from models.demand.lstm import Lstm
 from models.demand.naive import SeasonalNaive
 from models.demand.origins import Origins
-from models.demand.parameters import HISTORY, LIGHTGBM, LSTM, PATHS, QUANTILES, SEASONAL_NAIVE
+from models.demand.parameters import AUTOGLUON, HISTORY, LIGHTGBM, LSTM, PATHS, QUANTILES, SEASONAL_NAIVE, TSB
 from models.demand.paths import Paths
 from models.demand.trees import Trees
+from models.demand.tsb import Tsb
 from models.demand.vocabulary import Vocabulary
 
 CHUNK = 3_000  # origins whose frame is in memory at once: 15,000 x 28 rows at once would take half a gigabyte
@@ -35,12 +37,14 @@ class Members:
     history: History | None = None
     trees: Trees | None = None
     lstm: Lstm | None = None
+    tsb: Tsb | None = None
     paths: Mapping[str, Paths] = field(default_factory=dict)
+    autogluon: AutoGluon | None = None
     threads: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
-        there = {HISTORY: self.history, LIGHTGBM: self.trees, LSTM: self.lstm}
+        there = {HISTORY: self.history, LIGHTGBM: self.trees, LSTM: self.lstm, TSB: self.tsb, AUTOGLUON: self.autogluon}
         fitted = (name for name, member in there.items() if member is not None)
         return (SEASONAL_NAIVE, *fitted, *(m for m in PATHS if m in self.paths))
 
@@ -51,6 +55,8 @@ class Members:
             HISTORY: lambda: self._history(origins),
             LIGHTGBM: lambda: self._trees(origins, calendar),
             LSTM: lambda: self._lstm(origins, calendar),
+            TSB: lambda: self._tsb(origins),
+            AUTOGLUON: lambda: self._autogluon(origins, calendar),
             **{m: partial(p.predict, origins, self.horizon) for m, p in self.paths.items()},
         }
         if not names:
@@ -77,6 +83,16 @@ class Members:
             raise ValueError("the LSTM was asked and is not among the fitted members")
         return self.lstm.predict(origins, calendar, self.words, self.horizon)
 
+    def _tsb(self, origins: Origins) -> Floats:
+        if self.tsb is None:
+            raise ValueError("TSB was asked and is not among the fitted members")
+        return self.tsb.predict(origins, self.horizon)
+
+    def _autogluon(self, origins: Origins, calendar: Calendar) -> Floats:
+        if self.autogluon is None:
+            raise ValueError("AutoGluon was asked and is not among the fitted members")
+        return self.autogluon.predict(origins, calendar, self.horizon)
+
     def save(self, folder: Path) -> None:
         known = {
             "members": list(self.names),
@@ -90,6 +106,10 @@ class Members:
                 member.save(folder)
         if self.history is not None:
             self.history.save(folder / f"{HISTORY}.npz")
+        if self.tsb is not None:
+            self.tsb.save(folder / f"{TSB}.npz")
+        if self.autogluon is not None:
+            self.autogluon.save(folder / AUTOGLUON)
         for name, paths in self.paths.items():
             paths.save(folder / f"{name}.npz")
 
@@ -104,6 +124,8 @@ class Members:
             history=History.load(folder / f"{HISTORY}.npz") if HISTORY in names else None,
             trees=Trees.load(folder) if LIGHTGBM in names else None,
             lstm=Lstm.load(folder) if LSTM in names else None,
+            tsb=Tsb.load(folder / f"{TSB}.npz") if TSB in names else None,
             paths={m: Paths.load(folder / f"{m}.npz") for m in PATHS if m in names},
+            autogluon=AutoGluon.load(folder / AUTOGLUON) if AUTOGLUON in names else None,
             threads=threads,
         )
