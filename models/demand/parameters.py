@@ -18,7 +18,7 @@ PATHS = (PROPHET, MSTL, ETS, THETA)  # fitted series by series
 OF_LARGEST = (*PATHS, AUTOGLUON)  # they know only the series with the most units
 FLOORS = (SEASONAL_NAIVE, HISTORY)  # without skill: each model must beat both
 DAILY_ONLY = (PROPHET,)  # it knows weeks and years of days
-MEMBERS = (*FLOORS, LIGHTGBM, LSTM, TSB, *PATHS, AUTOGLUON)
+MEMBERS = (*FLOORS, LIGHTGBM, LSTM, *PATHS, TSB, AUTOGLUON)
 QUANTILES = (0.1, 0.5, 0.9)
 QUANTILE_COLUMNS = ("units_q10", "units_q50", "units_q90")  # of the tables of forecasts
 MEDIAN = 0.5
@@ -115,7 +115,6 @@ class Parameters:
 
     # Of days the statistical methods bring nothing beside these (no weight on M5 or the factory); of weeks they do.
     members: tuple[str, ...] = (*FLOORS, LIGHTGBM, LSTM, PROPHET)
-    challenger: str = ""  # a member that the monthly training tries by itself, as a second model: autogluon
     period: str = DAY.name
     horizon: int = HORIZON_DAYS  # periods ahead
     seed: int = 7
@@ -127,6 +126,7 @@ class Parameters:
     fold_days: int = 28
     min_history_days: int = 56  # what the first fold must have to learn from
     evaluation_max_series: int = 1_500  # beyond, the folds are judged on a fixed sample of the series
+    challenger: str = ""  # a member that the monthly training tries by itself, as a second model: autogluon
     trees: TreeParameters = field(default_factory=TreeParameters)
     paths: PathParameters = field(default_factory=PathParameters)
     lstm: LstmParameters = field(default_factory=LstmParameters)
