@@ -38,6 +38,7 @@ from jobs.delta_reader import read_rows  # noqa: E402
 DAYS = 1100
 LAST = date(2026, 2, 27)  # of the history; the measured night is the day after
 SCORED_AFTER = 7  # days: the measured night scores the first one's forecast
+DAYS_AN_OBJECT = 200
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 WEEK = np.array([1.1, 1.2, 1.1, 1.0, 1.3, 0.5, 0.1])
 PRODUCTS_A_SITE = 50
@@ -58,7 +59,7 @@ def sales(tenant: int, series: int, days: list[date]) -> pa.Table:
     site, product = names(series)
     at = np.repeat(np.arange(series), len(days))
     day = np.tile([d.toordinal() - date(1970, 1, 1).toordinal() for d in days], series)
-    known = [(d + 1) * 86_400_000_000 for d in day.tolist()]
+    known = (day + 1) * 86_400_000_000
     return _landing(
         SALES,
         site=pa.array(site).take(pa.array(at)),
@@ -116,7 +117,8 @@ class Plants:
         for number, tenant in enumerate(self.tenants):
             for contract, rows in master_data(self.series) if master else ():
                 self.land(tenant, contract, rows)
-            self.land(tenant, SALES, sales(number, self.series, days))
+            for begin in range(0, len(days), DAYS_AN_OBJECT):
+                self.land(tenant, SALES, sales(number, self.series, days[begin : begin + DAYS_AN_OBJECT]))
 
     def run(self, *command: str) -> dict[str, Any]:
         """Run `uretimiq run COMMAND`: whole wall seconds, seconds by job, peak memory."""

@@ -30,6 +30,7 @@ from jobs.errors import JobError
 from jobs.monthly import last_told
 from models.demand import evaluation, stored
 from models.demand.arrays import days
+from models.demand.autogluon import AutoGluonMissing
 from models.demand.folds import TooLittleHistory
 from models.demand.manifest import TrainingManifest
 from models.demand.parameters import ParameterError, Parameters, parameters
@@ -92,8 +93,8 @@ def learn() -> None:
     mapped, say = train_demand.map_series(ctx, given), train_demand.teller(ctx, pins.tenant)
     try:
         training = train(_frames(given.counts).data(ctx.night, given), given, mapped, say)
-    except TooLittleHistory as short:
-        raise JobError(f"tenant {pins.tenant}: {short}") from short
+    except (TooLittleHistory, AutoGluonMissing) as error:
+        raise JobError(f"tenant {pins.tenant}: {error}") from error
     stored.save(training, TRAINING)
     _write(SECONDS, {"seconds": training.seconds})
 

@@ -23,9 +23,9 @@ from models.demand.lstm import CHUNK, Inputs, Lstm, inputs
 from models.demand.members import Members
 from models.demand.model import DemandModel, has_path
 from models.demand.origins import Origins
-from models.demand.parameters import HISTORY, LIGHTGBM, LSTM, MEDIAN, QUANTILES, REGRESSION, SEASONAL_NAIVE
-from models.demand.paths import Paths
+from models.demand.parameters import HISTORY, LIGHTGBM, LSTM, MEDIAN, QUANTILES, REGRESSION, SEASONAL_NAIVE, TSB
 from models.demand.regression import Regression
+from models.demand.tsb import Tsb
 from models.demand.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -85,14 +85,17 @@ def _member(members: Members, name: str, origins: Origins, calendar: Calendar) -
     if name == SEASONAL_NAIVE:
         return _naive(origins, horizon)
     if name == HISTORY and members.history is not None:
-        return _history(members.history, origins, horizon)
+        return _flat(members.history, origins, horizon)
+    if name == TSB and members.tsb is not None:
+        return _flat(members.tsb, origins, horizon)
     if name == LIGHTGBM and members.trees is not None:
         return _trees(members, origins, calendar)
     if name == LSTM and members.lstm is not None:
         return _lstm(members.lstm, origins, calendar, members.words, horizon)
     if name == REGRESSION and members.regression is not None:
         return _regression(members.regression, origins, calendar, horizon)
-    return _path(members.paths[name], origins, calendar, horizon)
+    said = members.stack((name,), origins, calendar)[..., QUANTILES.index(MEDIAN), 0]
+    return _path(said, origins, calendar, horizon)
 
 
 def _level(origins: Origins) -> Floats:
@@ -118,9 +121,9 @@ def _naive(origins: Origins, horizon: int) -> Floats:
     return found
 
 
-def _history(history: History, origins: Origins, horizon: int) -> Floats:
-    """The past year's median on every day: where it lies beside the level is the slow way of the series."""
-    median = history.predict(origins, horizon)[..., QUANTILES.index(MEDIAN)]
+def _flat(member: History | Tsb, origins: Origins, horizon: int) -> Floats:
+    """The same median on every day: where it lies beside the level is the slow way of the series."""
+    median = member.predict(origins, horizon)[..., QUANTILES.index(MEDIAN)]
     return np.where(np.isnan(median)[..., None], np.nan, without_skill(origins, median))
 
 
@@ -171,13 +174,12 @@ def _regression(regression: Regression, origins: Origins, calendar: Calendar, ho
     return np.where(np.isnan(median)[..., None], np.nan, found)
 
 
-def _path(paths: Paths, origins: Origins, calendar: Calendar, horizon: int) -> Floats:
-    """How the path goes on beyond its last four weeks: on days that have a name the holiday's, on others the trend's.
+def _path(median: Floats, origins: Origins, calendar: Calendar, horizon: int) -> Floats:
+    """How a path goes on beyond its last four weeks: on days that have a name the holiday's, on others the trend's.
 
-    A stored path has no components; its slow way holds the yearly season too.
+    A stored path has no components, nor has what AutoGluon says; its slow way holds the yearly season too.
     """
     found = _base(origins, horizon)
-    median = paths.predict(origins, horizon)[..., 1]
     onward = median - found.sum(axis=-1)
     named = _named(origins, calendar, horizon)
     found[..., DRIVERS.index(HOLIDAY)] = np.where(named, onward, 0.0)

@@ -17,7 +17,7 @@ from models.demand.ensemble import SEGMENTS
 from models.demand.fallback import dead_reason
 from models.demand.folds import Fold
 from models.demand.manifest import TrainingManifest
-from models.demand.parameters import QUANTILES, SEASONAL_NAIVE
+from models.demand.parameters import AUTOGLUON, QUANTILES, SEASONAL_NAIVE
 from models.demand.promotion import Decision
 from models.demand.reconcile_training import ALONE, RECONCILED
 from models.demand.training import ENSEMBLE, Training
@@ -191,6 +191,8 @@ def _caveats(training: Training) -> str:
         "A quantile is right for many days together, not for each product by itself.",
         f"It stands for {training.model.parameters.fold_days} {training.model.parameters.period}s by its evidence; train again after that.",
     ]
+    if AUTOGLUON in training.model.blend.members:
+        lines.append("AutoGluon's part is not the same bit for bit when it is trained again.")
     if training.model.members.trees is None:
         lines.append("No member looks at prices.")
     return "\n".join(f"- {line}" for line in lines)

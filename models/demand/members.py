@@ -11,16 +11,28 @@ from pathlib import Path
 import numpy as np
 
 from models.demand.arrays import Floats
+from models.demand.autogluon import AutoGluon
 from models.demand.calendar import Calendar
 from models.demand.frame import build_all
 from models.demand.history import History
 from models.demand.lstm import Lstm
 from models.demand.naive import SeasonalNaive
 from models.demand.origins import Origins
-from models.demand.parameters import HISTORY, LIGHTGBM, LSTM, PATHS, QUANTILES, REGRESSION, SEASONAL_NAIVE
+from models.demand.parameters import (
+    AUTOGLUON,
+    HISTORY,
+    LIGHTGBM,
+    LSTM,
+    PATHS,
+    QUANTILES,
+    REGRESSION,
+    SEASONAL_NAIVE,
+    TSB,
+)
 from models.demand.paths import Paths
 from models.demand.regression import Regression
 from models.demand.trees import Trees
+from models.demand.tsb import Tsb
 from models.demand.vocabulary import Vocabulary
 
 CHUNK = 3_000  # origins whose frame is in memory at once: 15,000 x 28 rows at once would take half a gigabyte
@@ -37,12 +49,21 @@ class Members:
     trees: Trees | None = None
     lstm: Lstm | None = None
     regression: Regression | None = None
+    tsb: Tsb | None = None
     paths: Mapping[str, Paths] = field(default_factory=dict)
+    autogluon: AutoGluon | None = None
     threads: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
-        there = {HISTORY: self.history, LIGHTGBM: self.trees, LSTM: self.lstm, REGRESSION: self.regression}
+        there = {
+            HISTORY: self.history,
+            LIGHTGBM: self.trees,
+            LSTM: self.lstm,
+            REGRESSION: self.regression,
+            TSB: self.tsb,
+            AUTOGLUON: self.autogluon,
+        }
         fitted = (name for name, member in there.items() if member is not None)
         return (SEASONAL_NAIVE, *fitted, *(m for m in PATHS if m in self.paths))
 
@@ -54,6 +75,8 @@ class Members:
             LIGHTGBM: lambda: self._trees(origins, calendar),
             LSTM: lambda: self._lstm(origins, calendar),
             REGRESSION: lambda: self._regression(origins, calendar),
+            TSB: lambda: self._tsb(origins),
+            AUTOGLUON: lambda: self._autogluon(origins, calendar),
             **{m: partial(p.predict, origins, self.horizon) for m, p in self.paths.items()},
         }
         if not names:
@@ -85,6 +108,16 @@ class Members:
             raise ValueError("the regression was asked and is not among the fitted members")
         return self.regression.predict(origins, calendar, self.horizon)
 
+    def _tsb(self, origins: Origins) -> Floats:
+        if self.tsb is None:
+            raise ValueError("TSB was asked and is not among the fitted members")
+        return self.tsb.predict(origins, self.horizon)
+
+    def _autogluon(self, origins: Origins, calendar: Calendar) -> Floats:
+        if self.autogluon is None:
+            raise ValueError("AutoGluon was asked and is not among the fitted members")
+        return self.autogluon.predict(origins, calendar, self.horizon)
+
     def save(self, folder: Path) -> None:
         known = {
             "members": list(self.names),
@@ -100,6 +133,10 @@ class Members:
             self.history.save(folder / f"{HISTORY}.npz")
         if self.regression is not None:
             self.regression.save(folder / f"{REGRESSION}.npz")
+        if self.tsb is not None:
+            self.tsb.save(folder / f"{TSB}.npz")
+        if self.autogluon is not None:
+            self.autogluon.save(folder / AUTOGLUON)
         for name, paths in self.paths.items():
             paths.save(folder / f"{name}.npz")
 
@@ -115,6 +152,8 @@ class Members:
             trees=Trees.load(folder) if LIGHTGBM in names else None,
             lstm=Lstm.load(folder) if LSTM in names else None,
             regression=Regression.load(folder / f"{REGRESSION}.npz") if REGRESSION in names else None,
+            tsb=Tsb.load(folder / f"{TSB}.npz") if TSB in names else None,
             paths={m: Paths.load(folder / f"{m}.npz") for m in PATHS if m in names},
+            autogluon=AutoGluon.load(folder / AUTOGLUON) if AUTOGLUON in names else None,
             threads=threads,
         )

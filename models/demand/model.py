@@ -13,7 +13,7 @@ from models.demand.calendar import Calendar
 from models.demand.ensemble import Blend, segments
 from models.demand.members import Members
 from models.demand.origins import Origins
-from models.demand.parameters import HISTORY, PATHS, SEASONAL_NAIVE, Parameters, parameters
+from models.demand.parameters import HISTORY, OF_LARGEST, SEASONAL_NAIVE, Parameters, parameters
 from models.demand.reconcile import Reconciliation
 from models.demand.sums import Sums
 
@@ -105,9 +105,9 @@ class DemandModel:
 
 
 def has_path(stack: Floats, members: tuple[str, ...]) -> Bools:
-    """Which rows of (n, horizon, 3, members) have a whole path of some method."""
+    """Which rows of (n, horizon, 3, members) have a whole path of some method, or of AutoGluon."""
     there = np.zeros(len(stack), dtype=bool)
     for member in members:
-        if member in PATHS:
+        if member in OF_LARGEST:
             there |= ~np.isnan(stack[..., members.index(member)]).reshape(len(stack), -1).any(axis=1)
     return there

@@ -21,7 +21,7 @@ from models.demand.arrays import Floats, Ints, Strings, codes, divide, nan_mean,
 from models.demand.calendar import Calendar
 from models.demand.origins import Origins
 from models.demand.panel import Panel
-from models.demand.parameters import DAILY_ONLY, ETS, MSTL, PROPHET, THETA, PathParameters
+from models.demand.parameters import DAILY_ONLY, ETS, MSTL, PROPHET, THETA, AutoGluonParameters, PathParameters
 from models.demand.periods import DAY, Period
 from models.demand.ways import Way
 
@@ -50,7 +50,7 @@ def map_here(fit: Fit, tasks: pd.DataFrame, schema: str) -> pd.DataFrame:  # noq
     return fit(tasks)
 
 
-def biggest(panel: Panel, given: PathParameters, period: Period = DAY) -> Strings:
+def biggest(panel: Panel, given: PathParameters | AutoGluonParameters, period: Period = DAY) -> Strings:
     """Keys of the series with the most units in the last year, that are old enough."""
     units = np.nan_to_num(panel.units[:, -period.year :]).sum(axis=1)
     known = (~np.isnan(panel.units)).sum(axis=1)

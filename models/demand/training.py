@@ -12,6 +12,7 @@ import numpy as np
 
 from models.demand import ensemble, evaluate, paths, reconcile_training, sampling, sums_training
 from models.demand.arrays import Floats, Strings
+from models.demand.autogluon import AutoGluon
 from models.demand.ensemble import Blend
 from models.demand.evidence import Comparison, compare
 from models.demand.folds import Data, Fold, ask, asked, last_days, windows
@@ -22,11 +23,13 @@ from models.demand.members import Members
 from models.demand.model import DemandModel
 from models.demand.naive import SeasonalNaive
 from models.demand.origins import Origins
-from models.demand.parameters import FLOORS, LIGHTGBM, LSTM, PATHS, REGRESSION, Parameters
+from models.demand.panel import Panel
+from models.demand.parameters import AUTOGLUON, FLOORS, LIGHTGBM, LSTM, PATHS, REGRESSION, TSB, Parameters
 from models.demand.paths import MapSeries, Paths
 from models.demand.periods import DAY
 from models.demand.regression import Regression
 from models.demand.trees import Trees
+from models.demand.tsb import Tsb
 from models.demand.vocabulary import Vocabulary
 
 ENSEMBLE = "ensemble"
@@ -177,16 +180,36 @@ def fitted(
     if REGRESSION in names:
         with clock.of(REGRESSION, detail):
             regression = _regression(data, last_day, words, given, of)
+    known, period, other = data.panel.until(last_day), data.origins.period, None
+    if AUTOGLUON in names:
+        with clock.of(AUTOGLUON, detail):
+            other = _autogluon(data, known, words, given)
     return Members(
         words=words,
         naive=SeasonalNaive.fit(origins, targets),
         horizon=given.horizon,
-        history=History.fit(data.panel.until(last_day), data.origins.period),
+        history=History.fit(known, period),
+        tsb=Tsb.fit(known, period) if TSB in names else None,
         trees=trees,
         paths={name: way for name, way in ways.items() if name in names},
         lstm=network,
         regression=regression,
+        autogluon=other,
         threads=given.threads,
+    )
+
+
+def _autogluon(data: Data, known: Panel, words: Vocabulary, given: Parameters) -> AutoGluon | None:
+    return AutoGluon.fit(
+        known,
+        data.origins,
+        data.calendar,
+        given.autogluon,
+        period=data.origins.period,
+        kinds=words.kinds,
+        horizon=given.horizon,
+        seed=given.seed,
+        threads=_threads(given),
     )
 
 

@@ -287,17 +287,14 @@ def test_an_older_model_has_none(small_training: Any, tmp_path: Path) -> None:
 def test_the_drivers_add_up_to_the_served_median(training: Any, night: Any, rows: Any) -> None:
     after, _ = rows
     served = after.assign(model_name="demand-acme", model_version="1")
-    told = explain(served, *night, training.model, _no_cases(), 1, pd.DataFrame(columns=list(BEFORE)))
+    features, calendar = night
+    known = Origins.from_features(features), Calendar.from_features(calendar)
+    no_cases = np.zeros(0, dtype=object), [[]]
+    told = explain(served, *known, training.model, no_cases, pd.DataFrame(columns=list(BEFORE)))
     total = served.groupby(["site", "product"])["units_q50"].sum().to_numpy()
     assert told[[f"units_{d}" for d in DRIVERS]].sum(axis=1).to_numpy() == pytest.approx(total, abs=1e-6)
     moved = served.groupby(["site", "product"])["units_hierarchy"].sum().to_numpy()
     assert told[f"units_{HIERARCHY}"].to_numpy() == pytest.approx(moved, abs=1e-9)
-
-
-def _no_cases() -> pd.DataFrame:
-    from models.demand import cases
-
-    return pd.DataFrame(columns=list(cases.COLUMNS))
 
 
 def test_the_card_shows_what_it_brings(training: Any) -> None:

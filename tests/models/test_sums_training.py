@@ -64,8 +64,13 @@ def fold(number: int, seed: int, period: str = "day") -> Fold:
 
 @pytest.fixture(scope="module")
 def learned() -> Sums:
-    folds = [fold(n, seed=n) for n in range(NIGHTS)]
-    return sums_training.fit(list(sums_training.nights(folds, equal(("seasonal_naive",)))), 7, seed=7)
+    return _learned(NIGHTS)
+
+
+def _learned(many: int, period: str = "day") -> Sums:
+    folds = [fold(n, n, period) for n in range(many)]
+    nights = list(sums_training.nights(folds, equal(("seasonal_naive",))))
+    return sums_training.fit(nights, PERIODS[period].run, seed=7)
 
 
 def test_the_common_part_of_errors_is_found(learned: Sums) -> None:
@@ -76,7 +81,7 @@ def test_the_common_part_of_errors_is_found(learned: Sums) -> None:
 @pytest.mark.parametrize(("period", "longer"), [("day", "week"), ("week", "month")])
 def test_bands_of_sums_cover_what_they_promise_on_nights_not_seen(period: str, longer: str) -> None:
     many = NIGHTS * AHEAD["day"] // AHEAD[period]  # the common error is learned from as many periods
-    learned = sums_training.fit([fold(n, n, period) for n in range(many)], equal(("seasonal_naive",)), seed=7)
+    learned = _learned(many, period)
     inside: dict[tuple[str, str], list[float]] = {}
     for seed in range(100, 140):
         for key, quantiles, actual in _told(fold(0, seed, period), learned):

@@ -15,11 +15,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
 from expectations.contract import Zone
-from expectations.tables import SALES
+from expectations.tables import FACTORS, SALES
 from jobs import cli, experiment
 from jobs.demand_data import Pinned
 from jobs.demand_known import READ, training_frames
@@ -273,11 +275,22 @@ def test_an_experiment_finds_what_the_nightly_training_found(at: Callable[..., A
     assert metrics["would_be"] == "challenger"
 
 
+def _prices(tenant: str) -> pd.DataFrame:
+    """A price of each week of four years, known a week later: rows of silver."""
+    weeks = pd.date_range("2021-01-04", "2024-11-11", freq="7D")
+    value = 60 + np.cumsum(np.random.default_rng(9).normal(size=len(weeks)))
+    known = (weeks + pd.Timedelta(days=7)).tz_localize("UTC")
+    rows = pd.DataFrame({"date": weeks.date, "year": weeks.year, "value": value, "available_at": known})
+    named = {"tenant": tenant, "site": "*", "factor": "cotton_price", "unit": "TRY/kg"}
+    return rows.assign(**named, superseded_at=pd.NaT, content_hash="f" * 64, row_index=range(len(rows)))
+
+
 def test_an_experiment_with_weeks_finds_what_the_nightly_training_finds(
     at: Callable[..., Any], make_lake: Callable[[], Any]
 ) -> None:
     lake = at(make_lake())
     lake.land_weeks("mill", lake.weeks())
+    lake.append(_prices("mill"), FACTORS, Zone.SILVER)
     demand = SMALL | {"period": "week"}
     (lake.settings.home / "demand.yaml").write_text(yaml.safe_dump(demand))
     _ask(demand=demand)
@@ -287,6 +300,7 @@ def test_an_experiment_with_weeks_finds_what_the_nightly_training_finds(
     first = _digests(experiment.FEATURES)
     experiment.features()
     assert _digests(experiment.FEATURES) == first
+    assert set(pd.read_parquet(experiment.FEATURES / "factors.parquet")["factor"]) == {"cotton_price"}
     experiment.learn()
     experiment.evaluate()
     metrics = json.loads(experiment.METRICS.read_text())

@@ -27,6 +27,7 @@ from expectations.tables import DEMAND_EXPLANATIONS, DEMAND_FEATURES, DEMAND_FOR
 from jobs import monthly, train_demand
 from jobs.catalogue import EXPLAIN_DEMAND, FORECAST_DEMAND
 from jobs.delta_reader import read_rows
+from jobs.demand_known import Nights
 from jobs.monthly import Judged, last_told, run_monthly
 from jobs.runner import run_all
 from jobs.trace import trace
@@ -137,6 +138,21 @@ def test_a_price_of_the_file_is_known_to_the_model_of_weeks(plant: Any, judged: 
     assert factors.names == ("cotton_price",)
     assert factors.told(np.zeros(1, dtype=np.int64), week, every) == weeks.cotton()[-1]
     assert np.isnan(factors.told(np.zeros(1, dtype=np.int64), week, every - 1)), "a week before nobody knew it"
+
+
+@pytest.mark.parametrize("later", [0, 6])
+def test_a_night_knows_of_the_price_what_the_training_knew(plant: Any, judged: dict[str, Judged], later: int) -> None:
+    ctx = plant.context(date=NIGHT + timedelta(days=later))
+    ctx.table_versions = ctx.lake.versions(train_demand.READ)
+    given = {MILL: train_demand.demand_parameters(ctx.settings, MILL)}
+    pinned = train_demand.Pinned(ctx.lake, json.loads(ctx.table_versions))
+    training = train_demand.data_of(pinned, MILL, NIGHT, given[MILL])
+    night = Nights.read(ctx, given).of(MILL)
+    site, ahead = night.origins.site, np.ones(len(night.origins), dtype=np.int64)
+    asked = (("cotton_price",), site, night.origins.day, night.origins.cut_off, ahead, night.origins.period)
+    told = [calendar.factors.numbers(*asked) for calendar in (training.calendar, night.calendar)]
+    assert not np.isnan(told[0][:, :2]).any()
+    assert np.array_equal(told[0], told[1], equal_nan=True)
 
 
 def test_its_weeks_and_months_are_summed_over_its_products(plant: Any, judged: dict[str, Judged]) -> None:
