@@ -29,7 +29,7 @@ class UnknownExplanationError(AnswerError):
     def __init__(self, tenant: str, night: date, site: str, product: str) -> None:
         super().__init__(
             f"'{tenant}' has no explanation of {site}/{product} in the night of {night}: take the series from "
-            f"/v1/tenants/{tenant}/series; if it is there, run `uretimiq run explain-demand --date {night}` (forecasts of weeks are not explained)"
+            f"/v1/tenants/{tenant}/series; if it is there, run `uretimiq run explain-demand --date {night}`"
         )
 
 

@@ -54,12 +54,15 @@ def test_an_explanation_of_before_there_was_a_driver_tells_nothing_of_it(plant, 
     plant.night()
     before = {"level": 280.0, "season": 2.0, "trend": 1.0, "price": 0.0, "holiday": -3.0, "other": 0.0}
     changes = {"night": "2026-02-28", "drivers": before}
-    plant.explain(by_day=json.dumps({n: [v / 28] * 28 for n, v in before.items()}), changes=json.dumps(changes))
+    by_day = json.dumps({n: [v / 28] * 28 for n, v in before.items()})
+    plant.explain(by_day=by_day, changes=json.dumps(changes), units_factor=None, factors=None)
 
     told = api.get(ADDRESS).json()["explanation"]
 
-    assert told["drivers"]["hierarchy"] == told["changes"]["drivers"]["hierarchy"] == 0.0
-    assert told["by_day"]["hierarchy"] == [0.0] * 28
+    for driver in ("factor", "hierarchy"):
+        assert told["drivers"][driver] == told["changes"]["drivers"][driver] == 0.0
+        assert told["by_day"][driver] == [0.0] * 28
+    assert told["factors"] == told["changes"]["factors"] == {}
     assert list(told["by_day"]) == list(DRIVERS)
 
 
