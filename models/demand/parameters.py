@@ -127,7 +127,7 @@ class Parameters:
     """
 
     # Of days the statistical methods bring nothing beside these (no weight on M5 or the factory); of weeks they do.
-    members: tuple[str, ...] = (*FLOORS, LIGHTGBM, LSTM, REGRESSION, PROPHET)
+    members: tuple[str, ...] = (*FLOORS, LIGHTGBM, LSTM, REGRESSION, TSB, PROPHET)
     period: str = DAY.name
     horizon: int = HORIZON_DAYS  # periods ahead
     seed: int = 7
