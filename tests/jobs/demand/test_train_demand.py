@@ -213,7 +213,7 @@ def test_parameters_of_a_home_are_for_all_tenants_and_for_one(make_lake: Callabl
         ("sede: 3", "sede: no such parameter; there are members, period, horizon, seed"),
         (
             "members: [seasonal_naive, arima]",
-            "no member 'arima'; there are seasonal_naive, history, lightgbm, lstm, prophet, mstl, ets, theta",
+            "no member 'arima'; there are seasonal_naive, history, lightgbm, lstm, regression, prophet",
         ),
         ("trees: {leafs: 3}", "trees.leafs: no such parameter"),
         ("folds: 0", "folds=0: give at least 1"),
