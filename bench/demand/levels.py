@@ -10,7 +10,6 @@ a sum that is a series of the panel itself, by day and in M5 alone, whose levels
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -136,7 +135,6 @@ def main() -> int:
     parser.add_argument("--folds", type=int, default=6, help="the test among them (6)")
     parser.add_argument("--members", nargs="+", default=["seasonal_naive", "lightgbm", "lstm", "prophet"])
     asked = parser.parse_args()
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     given = parameters({"folds": asked.folds, "members": asked.members})
     folds, of_sums = folds_of(asked.problem, asked.data, given)
     print(table(pd.DataFrame(scored(folds, of_sums, given)), len(folds) - 1))
