@@ -132,6 +132,7 @@ class AutoGluon:
 
     def predict(self, origins: Origins, calendar: Calendar, horizon: int) -> Floats:
         """(n, horizon, 3) in pieces; NaN for a series that it was not fitted on. Raises AutoGluonMissing."""
+        check()
         found = np.full((len(origins), horizon, len(QUANTILES)), np.nan)
         row = self.panel.rows_of(origins.key)
         for day in np.unique(origins.day):
@@ -162,7 +163,6 @@ class AutoGluon:
 
     @cached_property
     def _predictor(self) -> TimeSeriesPredictor:
-        check()
         from autogluon.timeseries import TimeSeriesPredictor
 
         try:
