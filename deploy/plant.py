@@ -17,9 +17,8 @@ import pandas as pd
 SEED = 20260101
 EPOCH = date(2022, 1, 1)  # the plant's first day; trend and price rises count from here
 SITES = ("IZM-01", "ANK-02")
-DEMAND, ROUNDING, CHANCE, PROMOTION, STOCK_OUT, WEATHER, FORECAST = range(
-    7
-)  # each gets a stream of random numbers of its own
+# Each gets a stream of random numbers of its own.
+DEMAND, ROUNDING, CHANCE, PROMOTION, STOCK_OUT, WEATHER, FORECAST = range(7)
 
 
 @dataclass(frozen=True)

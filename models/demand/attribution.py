@@ -161,17 +161,20 @@ def _lstm(lstm: Lstm, origins: Origins, calendar: Calendar, words: Vocabulary, h
 
 def _regression(regression: Regression, origins: Origins, calendar: Calendar, horizon: int) -> Floats:
     """Its own terms, the season beside that of the latest periods: what is left beyond the level is the trend's."""
-    median = regression.predict(origins, calendar, horizon)[..., QUANTILES.index(MEDIAN)]
-    found = np.where(np.isnan(median)[..., None], np.nan, np.zeros((*median.shape, len(DRIVERS))))
-    found[..., 0] = _level(origins)[:, None]
+    found = np.full((len(origins), horizon, len(DRIVERS)), np.nan)
+    level, row = _level(origins), codes(origins.key, regression.keys)
     for some, latest, ahead in regression.terms(origins, calendar, horizon):
+        median = regression.in_units(row[some], ahead)[..., QUANTILES.index(MEDIAN)]
+        pieces = np.zeros((*median.shape, len(DRIVERS)))
+        pieces[..., 0] = level[some, None]
         for driver, term in ((SEASON, "season"), (HOLIDAY, "holiday")):
             at = TERMS.index(term)
             beyond = ahead[..., at] - (latest[:, None, at] if driver == SEASON else 0.0)
             # a factor e^b of what the median is, as pieces: the median less what it would be without
-            found[some, :, DRIVERS.index(driver)] = median[some] * -np.expm1(-np.clip(beyond, *FACTOR_BOUNDS))
-    found[..., DRIVERS.index(TREND)] = median - np.nansum(found, axis=-1)
-    return np.where(np.isnan(median)[..., None], np.nan, found)
+            pieces[..., DRIVERS.index(driver)] = median * -np.expm1(-np.clip(beyond, *FACTOR_BOUNDS))
+        pieces[..., DRIVERS.index(TREND)] = median - pieces.sum(axis=-1)
+        found[some] = pieces
+    return found
 
 
 def _path(median: Floats, origins: Origins, calendar: Calendar, horizon: int) -> Floats:

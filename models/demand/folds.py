@@ -32,6 +32,10 @@ class Data:
     panel: Panel
     last_day: int
 
+    def cut_off(self, day: int) -> int:
+        """By when something was known that may be learned from on `day`."""
+        return int(self.origins.cut_off[self.origins.day == day].max(initial=0))
+
 
 @dataclass(frozen=True)
 class Fold:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -35,6 +36,7 @@ from models.demand.trees import Trees
 from models.demand.tsb import Tsb
 from models.demand.vocabulary import Vocabulary
 
+M = TypeVar("M")
 CHUNK = 3_000  # origins whose frame is in memory at once: 15,000 x 28 rows at once would take half a gigabyte
 
 
@@ -71,52 +73,26 @@ class Members:
         """What `names` say, (n, horizon, 3, names) in pieces; NaN where a member says nothing."""
         say: dict[str, Callable[[], Floats]] = {
             SEASONAL_NAIVE: lambda: self.naive.predict(origins, self.horizon),
-            HISTORY: lambda: self._history(origins),
+            HISTORY: lambda: _asked(self.history, HISTORY).predict(origins, self.horizon),
             LIGHTGBM: lambda: self._trees(origins, calendar),
-            LSTM: lambda: self._lstm(origins, calendar),
-            REGRESSION: lambda: self._regression(origins, calendar),
-            TSB: lambda: self._tsb(origins),
-            AUTOGLUON: lambda: self._autogluon(origins, calendar),
+            LSTM: lambda: _asked(self.lstm, LSTM).predict(origins, calendar, self.words, self.horizon),
+            REGRESSION: lambda: _asked(self.regression, REGRESSION).predict(origins, calendar, self.horizon),
+            TSB: lambda: _asked(self.tsb, TSB).predict(origins, self.horizon),
+            AUTOGLUON: lambda: _asked(self.autogluon, AUTOGLUON).predict(origins, calendar, self.horizon),
             **{m: partial(p.predict, origins, self.horizon) for m, p in self.paths.items()},
         }
         if not names:
             return np.zeros((len(origins), self.horizon, len(QUANTILES), 0))
         return np.stack([say[name]() for name in names], axis=-1)
 
-    def _history(self, origins: Origins) -> Floats:
-        if self.history is None:
-            raise ValueError("the history was asked and is not among the fitted members")
-        return self.history.predict(origins, self.horizon)
-
     def _trees(self, origins: Origins, calendar: Calendar) -> Floats:
-        if self.trees is None:
-            raise ValueError("LightGBM was asked and is not among the fitted members")
+        trees = _asked(self.trees, LIGHTGBM)
         parts = [np.zeros((0, self.horizon, len(QUANTILES)))]
         for begin in range(0, len(origins), CHUNK):
             some = origins.take(np.arange(begin, min(begin + CHUNK, len(origins))))
-            scaled = self.trees.predict(build_all(some, calendar, self.words, self.horizon), self.threads)
+            scaled = trees.predict(build_all(some, calendar, self.words, self.horizon), self.threads)
             parts.append(scaled.reshape(len(some), self.horizon, -1) * some.scale[:, None, None])
         return np.concatenate(parts)
-
-    def _lstm(self, origins: Origins, calendar: Calendar) -> Floats:
-        if self.lstm is None:
-            raise ValueError("the LSTM was asked and is not among the fitted members")
-        return self.lstm.predict(origins, calendar, self.words, self.horizon)
-
-    def _regression(self, origins: Origins, calendar: Calendar) -> Floats:
-        if self.regression is None:
-            raise ValueError("the regression was asked and is not among the fitted members")
-        return self.regression.predict(origins, calendar, self.horizon)
-
-    def _tsb(self, origins: Origins) -> Floats:
-        if self.tsb is None:
-            raise ValueError("TSB was asked and is not among the fitted members")
-        return self.tsb.predict(origins, self.horizon)
-
-    def _autogluon(self, origins: Origins, calendar: Calendar) -> Floats:
-        if self.autogluon is None:
-            raise ValueError("AutoGluon was asked and is not among the fitted members")
-        return self.autogluon.predict(origins, calendar, self.horizon)
 
     def save(self, folder: Path) -> None:
         known = {
@@ -157,3 +133,9 @@ class Members:
             autogluon=AutoGluon.load(folder / AUTOGLUON) if AUTOGLUON in names else None,
             threads=threads,
         )
+
+
+def _asked(member: M | None, name: str) -> M:
+    if member is None:
+        raise ValueError(f"{name} was asked and is not among the fitted members")
+    return member

@@ -166,7 +166,7 @@ def _fit(data: Data, series: Mapping[int, Origins], given: Parameters, map_serie
     for last_day, origins in series.items():
         panel = _panel(data.panel.until(last_day), origins, given)
         todo.append(paths.tasks(panel, panel.keys, methods, {last_day: 0}, given.paths))
-    cut_offs = {day: int(data.origins.cut_off[data.origins.day == day].max(initial=0)) for day in series}
+    cut_offs = {day: data.cut_off(day) for day in series}
     calendar, period = data.calendar, data.origins.period
     if len(calendar.sites) and EVERYWHERE not in calendar.sites:
         calendar = calendar.together({EVERYWHERE: list(calendar.sites)})

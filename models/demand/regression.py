@@ -90,9 +90,14 @@ class Regression:
         found = np.full((len(origins), horizon, len(QUANTILES)), np.nan)
         row = codes(origins.key, self.keys)
         for some, _, terms in self.terms(origins, calendar, horizon):
-            logs = terms.sum(axis=-1)[..., None] + self.spread[row[some], None, :]
-            found[some] = (np.exp(np.minimum(logs, MAX_LOG)) - SMALL) * self.size[row[some], None, None]
-        return np.asarray(np.maximum(found, 0.0), dtype=float)
+            found[some] = self.in_units(row[some], terms)
+        return found
+
+    def in_units(self, row: Ints, terms: Floats) -> Floats:
+        """(m, horizon, 3) in pieces, from the `terms` (m, horizon, terms) of the series at `row`."""
+        logs = terms.sum(axis=-1)[..., None] + self.spread[row, None, :]
+        units = (np.exp(np.minimum(logs, MAX_LOG)) - SMALL) * self.size[row, None, None]
+        return np.asarray(np.maximum(units, 0.0), dtype=float)
 
     def terms(self, origins: Origins, calendar: Calendar, horizon: int) -> Iterator[tuple[Ints, Floats, Floats]]:
         """Some of the origins at a time: their positions (m,), and each of TERMS of the logarithm of units / size: the mean of

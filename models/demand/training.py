@@ -144,14 +144,9 @@ def ways_of(
     if not methods:
         return {day: {} for day in days}
     with clock.of("paths", f"of {', '.join(methods)} for {len(days)} last days"):
-        cut_offs = {day: _cut_off(data, day) for day in days}
+        cut_offs = {day: data.cut_off(day) for day in days}
         period = data.origins.period
         return paths.fit(data.panel, data.calendar, methods, cut_offs, given.paths, period, given.horizon, map_series)
-
-
-def _cut_off(data: Data, day: int) -> int:
-    """By when something was known that may be learned from on `day`."""
-    return int(data.origins.cut_off[data.origins.day == day].max(initial=0))
 
 
 def fitted(
@@ -235,7 +230,7 @@ def _lstm(data: Data, origins: Origins, targets: Floats, words: Vocabulary, give
 def _regression(data: Data, last_day: int, words: Vocabulary, given: Parameters, of: Strings | None) -> Regression:
     known = data.panel.until(last_day)
     known = known if of is None else known.take(np.isin(known.keys, of))
-    cut_off = _cut_off(data, last_day)
+    cut_off = data.cut_off(last_day)
     return Regression.fit(known, data.calendar, cut_off, words.kinds, data.origins.period, given.regression)
 
 
