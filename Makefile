@@ -8,7 +8,7 @@ COMPILE = $(UV) pip compile pyproject.toml --universal --python-version 3.11 --g
     --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(foreach extra,$(EXTRAS),--extra $(extra))
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help setup demo test check up down status bench bench-demand lock
+.PHONY: help setup demo test check up down status bench autogluon bench-demand lock
 
 help: ## List the recipes
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,8 @@ status: setup ## Which of them run
 
 bench: setup ## The benchmarks of docs/benchmarks.md
 	@$(PYTHON_IN_VENV) -m bench
+
+autogluon: .venv/.peers ## AutoGluon, for tenants with `challenger: autogluon`, and the benchmark's other peers: 7 GB
 
 bench-demand: .venv/.peers ## Our demand models beside their peers on four public data sets; hours, and 7 GB of packages
 	@$(PYTHON_IN_VENV) -m bench.demand

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import resource
 import subprocess
 import sys
 import tempfile
@@ -176,23 +177,33 @@ class Peak(threading.Thread):
 
 @dataclass(frozen=True)
 class Measured:
-    """How a process ended: its status, what it printed to stdout, wall seconds, peak memory."""
+    """How a process ended: its status, what it printed to stdout, wall seconds, peak memory, seconds of processors.
+
+    `processor` is that of all that it started; a busy machine makes it little longer, where it may treble `wall`.
+    """
 
     status: int
     printed: str
     wall: float
     peak_mib: float
+    processor: float
 
 
 def measured(command: list[str], **more: Any) -> Measured:
     """Run `command`; `more` goes to subprocess.Popen."""
-    started = time.monotonic()
+    started, before = time.monotonic(), _processor()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **more)
     peak = Peak(process.pid)
     peak.start()
     printed, _ = process.communicate()
     peak.over.set()
-    return Measured(process.returncode, printed, time.monotonic() - started, peak.mib)
+    return Measured(process.returncode, printed, time.monotonic() - started, peak.mib, _processor() - before)
+
+
+def _processor() -> float:
+    """Seconds of all children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def timed(engine: str, arguments: argparse.Namespace, folder: Path) -> dict[str, float]:

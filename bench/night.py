@@ -38,6 +38,7 @@ from jobs.delta_reader import read_rows  # noqa: E402
 DAYS = 1100
 LAST = date(2026, 2, 27)  # of the history; the measured night is the day after
 SCORED_AFTER = 7  # days: the measured night scores the first one's forecast
+DAYS_AN_OBJECT = 200
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 WEEK = np.array([1.1, 1.2, 1.1, 1.0, 1.3, 0.5, 0.1])
 PRODUCTS_A_SITE = 50
@@ -58,7 +59,7 @@ def sales(tenant: int, series: int, days: list[date]) -> pa.Table:
     site, product = names(series)
     at = np.repeat(np.arange(series), len(days))
     day = np.tile([d.toordinal() - date(1970, 1, 1).toordinal() for d in days], series)
-    known = [(d + 1) * 86_400_000_000 for d in day.tolist()]
+    known = (day + 1) * 86_400_000_000
     return _landing(
         SALES,
         site=pa.array(site).take(pa.array(at)),
@@ -102,8 +103,9 @@ def _landing(contract: Contract, **columns: Any) -> pa.Table:
 class Plants:
     """The tenants and what they have landed."""
 
-    def __init__(self, at: Ground, tenants: int, series: int) -> None:
+    def __init__(self, at: Ground, tenants: int, series: int, memory: str) -> None:
         self.at, self.series = at, series
+        self.environ = {**at.environ, "URETIMIQ_SPARK_MEMORY": memory}
         self.tenants = [f"tenant-{n:03d}" for n in range(tenants)]
         self.client = at.key.client()
         self.sequence = 0
@@ -116,13 +118,14 @@ class Plants:
         for number, tenant in enumerate(self.tenants):
             for contract, rows in master_data(self.series) if master else ():
                 self.land(tenant, contract, rows)
-            self.land(tenant, SALES, sales(number, self.series, days))
+            for begin in range(0, len(days), DAYS_AN_OBJECT):
+                self.land(tenant, SALES, sales(number, self.series, days[begin : begin + DAYS_AN_OBJECT]))
 
     def run(self, *command: str) -> dict[str, Any]:
         """Run `uretimiq run COMMAND`: whole wall seconds, seconds by job, peak memory."""
         begun = datetime.now(UTC)
         line = [str(Path(sys.executable).with_name("uretimiq")), "run", *command]
-        done = measured(line, env=self.at.environ, cwd=ROOT)
+        done = measured(line, env=self.environ, cwd=ROOT)
         if done.status:
             raise SystemExit(f"`uretimiq run {' '.join(command)}` ended with {done.status}: {done.printed[-2000:]}")
         settings = settings_module.load(self.at.environ)
@@ -155,7 +158,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     days = [LAST - timedelta(days=back) for back in range(options.days - 1, -1, -1)]
     night = LAST + timedelta(days=1)
     with ground(options.port, options.folder) as at:
-        plants = Plants(at, options.tenants, options.series)
+        plants = Plants(at, options.tenants, options.series, options.memory)
         print(f"landing {options.tenants} tenants of {options.series} series", file=sys.stderr, flush=True)
         plants.land_all(days, master=True)
         first = plants.run("nightly", "--date", str(night - timedelta(days=SCORED_AFTER)))
@@ -181,6 +184,7 @@ def main() -> None:
     parser.add_argument("--series", type=int, default=154, help="of each tenant")
     parser.add_argument("--days", type=int, default=DAYS, help="of history")
     parser.add_argument("--no-train", dest="train", action="store_false", help="fallback forecasts alone")
+    parser.add_argument("--memory", default="3g", help="Spark's: URETIMIQ_SPARK_MEMORY (3g, as by default)")
     parser.add_argument("--port", type=int, default=22_400, help="first of a hundred free ports")
     parser.add_argument("--folder", type=Path, help="where the data goes (a temporary folder)")
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""The simulated plant: what its customers order, what it makes and ships, day by day.
+"""The simulated plant: what its customers order, what it makes and ships, day by day, and the weather around it.
 
 Nothing here is of a real company. Everything follows from SEED: a day's figures are the same whenever and for
 whichever period they are asked for, so that a later run only adds days. (One product is always new, so that a series
@@ -17,14 +17,16 @@ import pandas as pd
 SEED = 20260101
 EPOCH = date(2022, 1, 1)  # the plant's first day; trend and price rises count from here
 SITES = ("IZM-01", "ANK-02")
-DEMAND, ROUNDING, CHANCE, PROMOTION, STOCK_OUT = range(5)  # each gets a stream of random numbers of its own
+# Each gets a stream of random numbers of its own.
+DEMAND, ROUNDING, CHANCE, PROMOTION, STOCK_OUT, WEATHER, FORECAST = range(7)
 
 
 @dataclass(frozen=True)
 class Product:
     """One product. `daily` is its orders a day at EPOCH in Izmir, `yearly` the height of its summer over its mean.
 
-    `bayram` multiplies the orders of the two weeks before a bayram; `chance` is the share of days with any order.
+    `bayram` multiplies the orders of the two weeks before a bayram; `chance` is the share of days with any order; each
+    degree above what is usual in the season brings `warmth` more.
     """
 
     code: str
@@ -39,13 +41,14 @@ class Product:
     chance: float = 1.0
     sites: tuple[str, ...] = SITES
     age_days: int | None = None  # launched so many days before the last day of the data
+    warmth: float = 0.0
 
 
 PRODUCTS = (
-    Product("100.01.001", "Maden Suyu 200 ml 24'lü", "İçecek", "Maden Suyu", 240, 96.0, 0.35, 0.05),
-    Product("100.01.002", "Maden Suyu Limonlu 24'lü", "İçecek", "Maden Suyu", 150, 104.0, 0.40, 0.08),
+    Product("100.01.001", "Maden Suyu 200 ml 24'lü", "İçecek", "Maden Suyu", 240, 96.0, 0.35, 0.05, warmth=0.03),
+    Product("100.01.002", "Maden Suyu Limonlu 24'lü", "İçecek", "Maden Suyu", 150, 104.0, 0.40, 0.08, warmth=0.03),
     Product("100.02.001", "Şerbet Demirhindi 1 L", "İçecek", "Şerbet", 45, 62.0, 0.20, 0.02, 1.6),
-    Product("100.02.002", "Limonata 1 L", "İçecek", "Şerbet", 80, 58.0, 0.55, 0.06),
+    Product("100.02.002", "Limonata 1 L", "İçecek", "Şerbet", 80, 58.0, 0.55, 0.06, warmth=0.05),
     Product("100.02.003", "Ayran Şişe 300 ml 12'li", "İçecek", "Şerbet", 120, 88.0, 0.25, 0.03),
     Product("200.01.001", "Susamlı Kraker 40 g 24'lü", "Atıştırmalık", "Kraker", 130, 120.0, -0.05, 0.03),
     Product("200.01.002", "Peynirli Kraker 40 g 24'lü", "Atıştırmalık", "Kraker", 90, 126.0, -0.05, 0.01),
@@ -64,7 +67,8 @@ PRODUCTS = (
 )
 WEEKDAY = {"IZM-01": (1.15, 1.1, 1.05, 1.05, 1.2, 0.7, 0.0), "ANK-02": (1.2, 1.1, 1.0, 1.0, 1.1, 0.5, 0.1)}
 SITE_SHARE = {"IZM-01": 1.0, "ANK-02": 0.6}
-
+CLIMATE = {"IZM-01": (18.5, 10.0), "ANK-02": (12.5, 12.0)}  # °C at noon: the year's mean, and July above it
+TOLD_AHEAD = 7  # days of the weather forecast
 
 CAMPAIGNS = {"Bahar kampanyası": (4, 6), "Okula dönüş kampanyası": (9, 7)}  # month and first day of its ten days
 REST = "Yıllık bakım duruşu"  # 5 to 14 August: nothing is produced
@@ -112,6 +116,48 @@ def promotions(product: Product, site: str, last: date) -> np.ndarray:
     return lucky[week] & (product.chance == 1.0)
 
 
+def _spells(site: str, days: int) -> np.ndarray:
+    """Degrees above the season on each day from EPOCH on: mild and cold spells of a week or so."""
+    draws = np.random.default_rng([SEED, SITES.index(site), WEATHER]).standard_normal(days) * 2.0
+    above = np.zeros(days)
+    for day in range(1, days):
+        above[day] = 0.8 * above[day - 1] + draws[day]
+    return above
+
+
+def temperatures(site: str, last: date) -> np.ndarray:
+    """Of each day from EPOCH to `last`, °C."""
+    mean, swing = CLIMATE[site]
+    days = pd.date_range(EPOCH, last)
+    season = mean + swing * np.cos(2 * np.pi * (days.dayofyear.to_numpy() - 205) / 365.25)
+    return np.round(season + _spells(site, len(days)), 1)
+
+
+def weather(first: date, last: date) -> pd.DataFrame:
+    """What was told from `first` to `last`, each day at 18:00 of the seven days ahead, at 23:30 of the day itself.
+
+    Columns: site, date, told, temperature. A forecast is the worse the further ahead it is.
+    """
+    parts = []
+    for site in SITES:
+        true = temperatures(site, last + timedelta(days=TOLD_AHEAD))
+        days = len(true) - TOLD_AHEAD
+        stream = np.random.default_rng([SEED, SITES.index(site), FORECAST])
+        off = stream.standard_normal((days, TOLD_AHEAD)) * 0.7 * np.sqrt(np.arange(1, TOLD_AHEAD + 1))
+        for ahead in range(TOLD_AHEAD + 1):
+            told_on = pd.date_range(EPOCH, last)
+            wrong = off[:, ahead - 1] if ahead else 0.0
+            rows = {
+                "site": site,
+                "date": told_on + pd.Timedelta(days=ahead),
+                "told": told_on + pd.Timedelta("18h" if ahead else "23h30min"),
+                "temperature": np.round(true[ahead : ahead + days] + wrong, 1),
+            }
+            parts.append(pd.DataFrame(rows))
+    told = pd.concat(parts)
+    return told[told["told"] >= pd.Timestamp(first)].sort_values(["told", "site", "date"], ignore_index=True)
+
+
 def _stock_outs(product: Product, site: str, days: int) -> np.ndarray:
     """Which days the shelf was empty: now and then some days in a row, when orders went elsewhere."""
     draws = _stream(product, site, STOCK_OUT).random((days + 31, 2))
@@ -135,7 +181,8 @@ def _expected(product: Product, site: str, last: date) -> np.ndarray:
     )
     lift = np.where(promotions(product, site, last), 1.7, 1.0) * np.where(calendar["campaign"] != "", 1.25, 1.0)
     open_ = np.where(calendar["off"], 0.03, 1.0)
-    return np.asarray(trend * week * season * mood * lift * open_, dtype=float)
+    warm = np.exp(product.warmth * _spells(site, len(calendar)))
+    return np.asarray(trend * week * season * mood * lift * open_ * warm, dtype=float)
 
 
 def orders(product: Product, site: str, last: date) -> np.ndarray:

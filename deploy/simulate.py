@@ -2,7 +2,8 @@
 
 Sales as CSV in Windows-1254 with semicolons and decimal commas, and files of corrections; production as a wide CSV
 with a column a day; deliveries as Parquet; product cards as an Excel sheet with a title. Some sales rows are wrong,
-so that the quarantine has something to show. The first run writes the history, a run on a later day what is new.
+so that the quarantine has something to show. The weather and its forecasts come as a weather service would tell them. The
+first run writes the history, a run on a later day what is new.
 
     python -m deploy.simulate FOLDER [--last-day 2026-01-31]
 """
@@ -201,10 +202,27 @@ def _events(folder: Path, _first: date, last: date, history: date) -> list[str]:
     return ["takvim.csv"]
 
 
+def _weather(folder: Path, first: date, last: date, history: date) -> list[str]:
+    """The first time from a year before on, beside which the weather of the first days is held."""
+    rows = plant.weather(first - timedelta(days=364) if first == history else first, last)
+    export = pd.DataFrame(
+        {
+            "Söylendi": rows["told"].dt.strftime("%d.%m.%Y %H:%M"),
+            "Tesis": rows["site"],
+            "Gün": rows["date"].dt.strftime("%d.%m.%Y"),
+            "Sıcaklık": rows["temperature"].map(lambda t: _number(t, 1)),
+        }
+    )
+    name = f"hava_{first:%Y%m%d}-{last:%Y%m%d}.csv"
+    _write_csv(export, folder / name)
+    return [name]
+
+
 EXPORTS: dict[str, Callable[[Path, date, date, date], list[str]]] = {
     "sites": _sites,
     "products": _products,
     "calendar_events": _events,
+    "factors": _weather,
     "sales": _sales,
     "production": _production,
     "deliveries": _deliveries,

@@ -180,6 +180,48 @@ CALENDAR_EVENTS = Contract(
     landed=True,
 )
 
+FACTOR_NAME = r"[a-z][a-z0-9_]{0,39}"
+FACTORS = Contract(
+    name="factors",
+    zone=Zone.SILVER,
+    meaning="Numbers from outside that may move demand: weather, raw material prices, exchange rates; as told each time.",
+    version="1.0.0",
+    owner="planning",
+    keys=("tenant", "site", "date", "factor"),
+    columns=(
+        TENANT,
+        Column("site", pa.string(), "Site for which it counts; * for all of the tenant's that have none of their own"),
+        Column("date", pa.date32(), "Day of which the value is; of a forecast a day to come"),
+        Column(
+            "factor", pa.string(), "What it is, as temperature, cotton_price or usd_try; models learn it by this name"
+        ),
+        Column("value", pa.float64(), "Its value on that day, as it was known then"),
+        Column("unit", pa.string(), "In which unit, as °C or TRY/kg"),
+        AVAILABLE_AT,
+    ),
+    rules=(
+        code_rule("site"),
+        _DATE_IN_RANGE,
+        Matches(
+            name="factor_is_a_name",
+            column="factor",
+            pattern=FACTOR_NAME,
+            reason="A factor's name is 1 to 40 of a-z, 0-9 and _, beginning with a letter: models and sentences use it.",
+        ),
+        Between(
+            name="value_plausible",
+            column="value",
+            low=-1e12,
+            high=1e12,
+            reason="A value is a finite number; what is not known has no row.",
+        ),
+        _KNOWN_BEFORE_LANDED,
+    ),
+    event_time="date",
+    known_time="available_at",
+    landed=True,
+)
+
 # ---------------------------------------------------------------------------- operations
 RUN_ID = Column("run_id", pa.string(), "Run of the job that wrote the row")
 
@@ -491,6 +533,13 @@ DEMAND_FORECAST = Contract(
         Column("horizon", pa.int32(), "Periods ahead: days from the night, or weeks from the last whole one"),
         *_QUANTILES,
         Column("units_point", pa.float64(), "Point forecast: what adds up over products, sites and days", unit="piece"),
+        Column(
+            "units_hierarchy",
+            pa.float64(),
+            "Part of `units_q50` that forecasts of sums added",
+            unit="piece",
+            nullable=True,
+        ),
         METHOD,
         *_MADE_BY,
         CUT_OFF,
@@ -521,7 +570,7 @@ DEMAND_FORECAST = Contract(
 DEMAND_FORECAST_SUMS = Contract(
     name="demand_forecast_sums",
     zone=Zone.GOLD,
-    meaning="The demand forecast of every night, summed over the hierarchy and over days, weeks and months, with quantiles.",
+    meaning="The demand forecast of every night, summed over the hierarchy and by day, week and month, with quantiles.",
     version="1.0.0",
     owner="data science",
     keys=(
@@ -554,7 +603,12 @@ DEMAND_FORECAST_SUMS = Contract(
         Column("product_sub_group", pa.string(), "Sub-group; null where it is summed over or not known", nullable=True),
         Column("product", pa.string(), "Product code; null where it is summed over", nullable=True),
         Column("date", pa.date32(), "First day of the period, also where it lies before the horizon"),
-        Column("days", pa.int32(), "Days of the period that lie in the horizon: only they are summed", unit="d"),
+        Column(
+            "days",
+            pa.int32(),
+            "Days of the period that lie in the horizon: only they are summed; weeks lie whole in the month of their Monday",
+            unit="d",
+        ),
         Column("units_point", pa.float64(), "Point forecast: exactly the sum of those of what it holds", unit="piece"),
         *_QUANTILES,
         Column("series", pa.int32(), "Series that it holds"),
@@ -589,7 +643,9 @@ DEMAND_FORECAST_SUMS = Contract(
             ),
             reason="The hierarchy has these levels.",
         ),
-        Between(name="days_in_range", column="days", low=1, high=31, reason="A month has at most 31 days."),
+        Between(
+            name="days_in_range", column="days", low=1, high=35, reason="A month has at most 31 days, or five Mondays."
+        ),
         *_QUANTILES_RIGHT,
         Between(
             name="units_point_finite", column="units_point", low=0, reason="Demand is a finite number, not negative."
@@ -620,13 +676,18 @@ DEMAND_SCORES = Contract(
     columns=(
         TENANT,
         Column("night", pa.date32(), "Night of the forecast"),
-        Column("days", pa.int32(), "Days after the night that are judged: a week or four", unit="d"),
+        Column("days", pa.int32(), "Days that are judged, from the night or its last whole week on: 7 or 28", unit="d"),
         SITE,
         PRODUCT,
         METHOD,
         Column("model_version", pa.string(), "Version that forecast", nullable=True),
         Column("challenger_version", pa.string(), "Version that forecast beside it", nullable=True),
-        Column("known_days", pa.int32(), "Days of those whose units were known when it was judged", unit="d"),
+        Column(
+            "known_days",
+            pa.int32(),
+            "Days of those (of weeks: whole ones) whose units were known when it was judged",
+            unit="d",
+        ),
         Column("units", pa.float64(), "Units of those days", unit="piece"),
         Column("forecast_units", pa.float64(), "Median forecast of those days, summed up", unit="piece"),
         Column("absolute_error", pa.float64(), "Sum of the median's absolute errors", unit="piece"),
@@ -638,7 +699,9 @@ DEMAND_SCORES = Contract(
             "Share of seasonal naive's absolute error that the forecast saves; below 0 it adds to it; null where that is 0",
             nullable=True,
         ),
-        Column("covered_days", pa.int32(), "Days within the band from quantile 0.1 to 0.9", unit="d"),
+        Column(
+            "covered_days", pa.int32(), "Days (of weeks: whole ones) within the band from quantile 0.1 to 0.9", unit="d"
+        ),
         Column("pinball", pa.float64(), "Mean pinball loss of the quantiles over the size of the series"),
         Column("naive_pinball", pa.float64(), "The same of seasonal naive"),
         Column("challenger_pinball", pa.float64(), "The same of the challenger", nullable=True),
@@ -659,7 +722,7 @@ DEMAND_MONITOR = Contract(
     keys=("tenant", "night", "measure"),
     columns=(
         TENANT,
-        Column("night", pa.date32(), "Night that the number is of"),
+        Column("night", pa.date32(), "Night that the number is of; of a week the last one before the next is over"),
         Column("measure", pa.string(), "What is watched"),
         Column("value", pa.float64(), "Its number", nullable=True),
         Column(
@@ -691,17 +754,43 @@ DEMAND_EXPLANATIONS = Contract(
         Column("night", pa.date32(), "Night of the forecast"),
         SITE,
         PRODUCT,
-        _pieces("units_q50", "Sum of the medians of all days ahead; the six drivers below add up to it"),
-        _pieces("units_level", "Mean of the last four weeks, for as many days"),
-        _pieces("units_season", "Of it by weekdays, days of the month and last year's weeks"),
+        _pieces("units_q50", "Sum of the medians of all days (or weeks) ahead; the eight drivers below add up to it"),
+        _pieces("units_level", "Mean of the last four weeks, for as many days (or weeks)"),
+        _pieces("units_season", "Of it by weekdays and days of the month (not of weeks), and last year's weeks"),
         _pieces("units_trend", "Of it by the way of the latest weeks"),
         _pieces("units_price", "Of it by price and promotions of late"),
         _pieces("units_holiday", "Of it by holidays and other known events, beside ordinary days"),
+        Column(
+            "units_factor",
+            pa.float64(),
+            "Of it by numbers from outside: weather, prices of raw materials, exchange rates",
+            unit="piece",
+            nullable=True,
+        ),
+        Column(
+            "units_hierarchy",
+            pa.float64(),
+            "Of it by forecasts of groups, sites and the whole, with which the series agree",
+            unit="piece",
+            nullable=True,
+        ),
         _pieces("units_other", "Of it by nothing of these"),
-        Column("by_day", pa.string(), "The drivers' pieces of each day ahead, as JSON"),
+        Column("by_day", pa.string(), "The drivers' pieces of each day (or week) ahead, as JSON"),
+        Column("factors", pa.string(), "The pieces of each day (or week) ahead by factor, as JSON", nullable=True),
         Column("cases", pa.string(), "Nights most like this one, and the units of the four weeks after, as JSON"),
-        Column("night_before", pa.date32(), "Earlier night that it is compared with", nullable=True),
-        Column("units_change", pa.float64(), "Beside it, of the days that both forecast", unit="piece", nullable=True),
+        Column(
+            "night_before",
+            pa.date32(),
+            "Earlier night (of weeks: in the week before) that it is compared with",
+            nullable=True,
+        ),
+        Column(
+            "units_change",
+            pa.float64(),
+            "Beside it, of the days (or weeks) that both forecast",
+            unit="piece",
+            nullable=True,
+        ),
         Column(
             "changes", pa.string(), "That change by driver, and whether the model is another, as JSON", nullable=True
         ),
@@ -757,6 +846,7 @@ TABLES = Catalogue(
         PRODUCTS,
         SITES,
         CALENDAR_EVENTS,
+        FACTORS,
         INGEST_LEDGER,
         QUARANTINE,
         PROGRESS,

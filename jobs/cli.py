@@ -19,6 +19,7 @@ from jobs.errors import JobError, TenantError, TenantsFailed
 from jobs.runner import Job, last_runs, run, run_all
 
 FAILED, TENANTS_FAILED = 1, 3
+OUT_OF_MEMORY = ("OutOfMemoryError", "Could not allocate memory", "Unable to acquire")  # as Java and Spark say it
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -186,6 +187,17 @@ def _log_trace(error: BaseException) -> None:
         traceback.print_exception(error)
 
 
+def _told(error: Exception) -> str:
+    """One line about an error that nobody foresaw."""
+    text = str(error).strip()
+    if any(sign in text for sign in OUT_OF_MEMORY):
+        usual = settings_module.Settings.spark_memory
+        return (
+            f"Spark ran out of memory: set URETIMIQ_SPARK_MEMORY ({usual} where it is not set) to more, and run again"
+        )
+    return f"{type(error).__name__}: {text.splitlines()[0][:300]}" if text else type(error).__name__
+
+
 def main() -> None:
     """Entry point: a known failure is one line and an exit status, never a stack trace."""
     try:
@@ -196,10 +208,7 @@ def main() -> None:
         sys.exit(FAILED)
     except Exception as error:  # noqa: BLE001  the last line of defence: the trace goes to the log
         _log_trace(error)
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        click.echo(
-            f"uretimiq: {type(error).__name__}: {first[:300]} (stack trace in URETIMIQ_HOME/log/uretimiq.log)", err=True
-        )
+        click.echo(f"uretimiq: {_told(error)} (stack trace in URETIMIQ_HOME/log/uretimiq.log)", err=True)
         sys.exit(FAILED)
 
 

@@ -1,4 +1,4 @@
-"""What the demand jobs read: feature rows, calendar and sales of a tenant as they were known at a night's cut-off.
+"""What the demand jobs read: feature rows, calendar, factors and sales of a tenant as known at a night's cut-off.
 
 A training reads pinned table versions, and notes them: from these and its parameters its training set can be made again.
 """
@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from expectations.contract import Contract, Zone
-from expectations.tables import CALENDAR_FEATURES, DEMAND_FEATURES, SALES
+from expectations.tables import CALENDAR_FEATURES, DEMAND_FEATURES, FACTORS, SALES
 from jobs.errors import TenantError
 from jobs.lake import Lake, in_set
 from jobs.silver import as_known_at
 from models.demand.arrays import day
 from models.demand.calendar import Calendar
+from models.demand.factors import COLUMNS as FACTOR_COLUMNS
+from models.demand.factors import MAX_FACTORS, no_rows
 from models.demand.folds import Data
 from models.demand.origins import COLUMNS, HIERARCHY, Origins
 from models.demand.panel import Panel
@@ -31,9 +33,11 @@ READ: tuple[tuple[Contract, Zone], ...] = (
     (SALES, Zone.SILVER),
     (DEMAND_FEATURES, Zone.FEATURES),
     (CALENDAR_FEATURES, Zone.FEATURES),
+    (FACTORS, Zone.SILVER),
 )
 FEATURE_COLUMNS = list(dict.fromkeys((*COLUMNS, *HIERARCHY)))
 CALENDAR_COLUMNS = [c.name for c in CALENDAR_FEATURES.columns if c.name not in ("tenant", "superseded_at")]
+FACTOR_BACK_DAYS = 364 + 91  # before an origin: the year that a value is held beside, each of its days by one so old
 CALENDAR_BACK_DAYS = 28  # before a night, whose calendar its models look at: were the last same weekdays holidays
 BUCKETS = 1_000_000  # of the hash by which feature rows are sampled
 
@@ -54,8 +58,13 @@ class Pinned:
     lake: Lake
     versions: Mapping[str, int]
 
+    def has(self, contract: Contract, zone: Zone) -> bool:
+        return f"{zone}/{contract.name}" in self.versions
+
     def read(self, contract: Contract, zone: Zone) -> DataFrame:
-        return self.lake.read(contract, zone, self.versions.get(f"{zone}/{contract.name}"))
+        """As of its version; without rows where it did not exist, whatever it holds now."""
+        rows = self.lake.read(contract, zone, self.versions.get(f"{zone}/{contract.name}"))
+        return rows if self.has(contract, zone) else rows.limit(0)
 
 
 @dataclass(frozen=True)
@@ -65,23 +74,19 @@ class Frames:
     features: pd.DataFrame  # FEATURE_COLUMNS
     calendar: pd.DataFrame  # CALENDAR_COLUMNS
     series: pd.DataFrame  # site, product, and lists `days` and `units`
+    factors: pd.DataFrame  # FACTOR_COLUMNS
 
-    def data(self, night: date) -> Data:
+    def data(self, night: date, given: Parameters) -> Data:  # noqa: ARG002  as frames of weeks are asked
         return Data(
             origins=Origins.from_features(self.features),
-            calendar=Calendar.from_features(self.calendar),
+            calendar=Calendar.from_features(self.calendar, self.factors),
             panel=Panel.from_series(self.series, day(night)),
             last_day=day(night),
         )
 
 
-def training_data(pinned: Pinned, tenant: str, night: date, given: Parameters) -> Data:
-    """All that a training of `tenant` up to `night` is given. Raises TenantError where there is nothing of it."""
-    return training_frames(pinned, tenant, night, given).data(night)
-
-
 def training_frames(pinned: Pinned, tenant: str, night: date, given: Parameters) -> Frames:
-    """The same before it is turned into arrays. Raises TenantError where there is nothing of it."""
+    """All that a training of `tenant` up to `night` reads. Raises TenantError where there is nothing of it."""
     features = _features(pinned, tenant, night, given)
     if features.empty:
         raise TenantError(
@@ -97,15 +102,17 @@ def training_frames(pinned: Pinned, tenant: str, night: date, given: Parameters)
     if series.empty:
         raise TenantError(f"no sales were known at the cut-off of {night}")
     ahead = night + timedelta(days=max(given.horizon, given.paths.path_days))
-    calendar = calendar_rows(pinned, tenant, ahead, cut_offs["cut_off"].max().to_pydatetime())
+    cut_off = cut_offs["cut_off"].max().to_pydatetime()
+    calendar = calendar_rows(pinned, tenant, ahead, cut_off)
     return Frames(
-        features=_sorted(features, ["date", "site", "product"]),
-        calendar=_sorted(calendar, ["site", "date", "available_at"]),
-        series=_sorted(series, ["site", "product"]),
+        features=in_order(features, ["date", "site", "product"]),
+        calendar=in_order(calendar, ["site", "date", "available_at"]),
+        series=in_order(series, ["site", "product"]),
+        factors=factor_rows(pinned, tenant, _first_day(night, given), cut_off, given),
     )
 
 
-def _sorted(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+def in_order(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Spark gives rows in any order."""
     return frame.sort_values(keys, kind="stable", ignore_index=True)
 
@@ -114,7 +121,7 @@ def _features(pinned: Pinned, tenant: str, night: date, given: Parameters) -> pd
     """Feature rows to learn from and to be judged on; of many series a part, the same one each time."""
     from pyspark.sql import functions as F
 
-    first = night - timedelta(days=given.history_days + given.folds * given.fold_days)
+    first = _first_day(night, given)
     rows = pinned.read(DEMAND_FEATURES, Zone.FEATURES).where(in_set("tenant", [tenant]))
     rows = rows.where((F.col("year") >= first.year) & F.col("date").between(first, night))
     judged = _judged_days(night, given)
@@ -130,6 +137,10 @@ def _features(pinned: Pinned, tenant: str, night: date, given: Parameters) -> pd
     taken = F.when(F.col("date").isin(judged), of_series < _bound(given.evaluation_max_series, series))
     rows = rows.where(taken.otherwise(pair < _bound(given.max_origins, learned)) | (F.col("date") == F.lit(night)))
     return to_pandas(rows.select(*FEATURE_COLUMNS))
+
+
+def _first_day(night: date, given: Parameters) -> date:
+    return night - timedelta(days=given.history_days + given.folds * given.fold_days)
 
 
 def _judged_days(night: date, given: Parameters) -> list[date]:
@@ -165,6 +176,60 @@ def calendar_rows(pinned: Pinned, tenant: str, last: date, cut_off: datetime) ->
     # what became known later must not even lend its name
     known = rows.where((F.col("date") <= last) & (F.col("available_at") <= F.lit(cut_off)))
     return to_pandas(known.select(*CALENDAR_COLUMNS))
+
+
+def factor_rows(pinned: Pinned, tenant: str, first: date, cut_off: datetime, given: Parameters) -> pd.DataFrame:
+    """FACTORS that origins from the day `first` on look at, all versions that were known at `cut_off`, sorted.
+
+    Raises TenantError where they are too many, or one that the parameters name is not there.
+    """
+    from pyspark.sql import functions as F
+
+    if not pinned.has(FACTORS, Zone.SILVER):
+        return _chosen(tenant, no_rows(), given)
+    rows = pinned.read(FACTORS, Zone.SILVER).where(in_set("tenant", [tenant]))
+    rows = rows.where(_factor_days(first)).where(F.col("available_at") <= F.lit(cut_off))
+    if given.factors:
+        rows = rows.where(in_set("factor", given.factors))
+    return in_order(_chosen(tenant, _coded(rows.select(*FACTOR_COLUMNS)), given), list(FACTOR_COLUMNS))
+
+
+def _chosen(tenant: str, rows: pd.DataFrame, given: Parameters) -> pd.DataFrame:
+    there = sorted(set(rows["factor"].unique()))
+    lacking = [name for name in given.factors if name not in there]
+    if lacking:
+        raise TenantError(
+            f"demand.yaml asks for the factors {', '.join(lacking)}, of which no value is known: import them into "
+            "`factors`, or leave them out"
+        )
+    if len(there) > MAX_FACTORS:
+        raise TenantError(
+            f"{len(there)} factors are known, a model takes {MAX_FACTORS}: name those to use in demand.yaml, "
+            f"as `tenants: {{{tenant}: {{factors: [{there[0]}, {there[1]}]}}}}`"
+        )
+    return rows
+
+
+def factors_of(lake: Lake, tenants: Iterable[str], first: date) -> pd.DataFrame:
+    """FACTORS that a night from the day `first` on looks at, all versions, with `tenant`."""
+    if not lake.exists(FACTORS, Zone.SILVER):
+        return no_rows().assign(tenant=[])
+    rows = lake.read(FACTORS, Zone.SILVER).where(in_set("tenant", tenants)).where(_factor_days(first))
+    return _coded(rows.select("tenant", *FACTOR_COLUMNS))
+
+
+def _factor_days(first: date) -> str:
+    begin = first - timedelta(days=FACTOR_BACK_DAYS)
+    return f"year >= {begin.year} AND date >= DATE'{begin}'"
+
+
+def _coded(frame: DataFrame) -> pd.DataFrame:
+    """With names as categories, sorted: objects of text would be slow by the million."""
+    table: Any = frame.toArrow()
+    rows: pd.DataFrame = table.to_pandas(date_as_object=False, categories=["site", "factor"])
+    for name in ("site", "factor"):
+        rows[name] = rows[name].cat.reorder_categories(sorted(rows[name].cat.categories))
+    return rows
 
 
 def features_of(

@@ -13,22 +13,28 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from expectations import settings as settings_module
-from expectations.contract import Zone
+from expectations.contract import Contract, Zone
 from expectations.settings import Settings
-from expectations.tables import DEMAND_FEATURES
+from expectations.tables import DEMAND_FEATURES, SALES
 from jobs import train_demand
 from jobs.context import Context, code_version
 from jobs.delta_reader import Gone, pinned_table, query, read_version
-from jobs.demand_data import READ, Frames, Pinned, training_frames
+from jobs.demand_data import Frames, Pinned
+from jobs.demand_known import READ, frames_of, training_frames
+from jobs.demand_weeks import WeekFrames
 from jobs.errors import JobError
+from jobs.monthly import last_told
 from models.demand import evaluation, stored
+from models.demand.arrays import days
+from models.demand.autogluon import AutoGluonMissing
 from models.demand.folds import TooLittleHistory
 from models.demand.manifest import TrainingManifest
 from models.demand.parameters import ParameterError, Parameters, parameters
-from models.demand.periods import DAY
+from models.demand.periods import DAY, Period
 from models.demand.training import train
 from models.registry import ModelRef
 
@@ -57,9 +63,10 @@ class Snapshot:
 def snapshot() -> None:
     """Pin tenant, night, table versions and champion, as params.yaml asks or as they are now."""
     settings, given = settings_module.load(), _params()
-    tenant = _tenant(settings, given.get("tenant"))
+    counts = _demand(given).counts
+    tenant = _tenant(settings, given.get("tenant"), counts)
     versions = _versions(settings, given.get("versions") or {})
-    night = _night(settings, tenant, given.get("night"), versions)
+    night = _night(settings, tenant, given.get("night"), versions, counts)
     ids = _check(settings, tenant, versions)
     champion = train_demand.registry_of(Context(settings)).champion(tenant)
     found = Snapshot(tenant, night.isoformat(), versions, ids, asdict(champion) if champion else None)
@@ -67,14 +74,12 @@ def snapshot() -> None:
 
 
 def features() -> None:
-    """Feature rows, calendar and sales as known at the snapshot's cut-off, as Parquet files."""
+    """What a training reads (of weeks: every known version of the sales, and the cut-offs), as Parquet files."""
     settings, pins = settings_module.load(), _snapshot()
     given = _demand(_params())
     if _check(settings, pins.tenant, pins.versions) != pins.ids:
         raise JobError(f"{settings.lake_uri} is not the lake of {SNAPSHOT}: set URETIMIQ_HOME to its home, or {TAKE}")
     ctx = _context(settings, pins)
-    if given.counts != DAY:
-        raise JobError(f"{PARAMS}: demand: period: {given.period}: an experiment counts in days, so far")
     frames = training_frames(Pinned(ctx.lake, pins.versions), pins.tenant, ctx.night, given)
     FEATURES.mkdir(parents=True, exist_ok=True)
     for name, frame in vars(frames).items():
@@ -87,9 +92,9 @@ def learn() -> None:
     ctx = _context(settings_module.load(), pins)
     mapped, say = train_demand.map_series(ctx, given), train_demand.teller(ctx, pins.tenant)
     try:
-        training = train(_frames().data(ctx.night), given, mapped, say)
-    except TooLittleHistory as short:
-        raise JobError(f"tenant {pins.tenant}: {short}") from short
+        training = train(_frames(given.counts).data(ctx.night, given), given, mapped, say)
+    except (TooLittleHistory, AutoGluonMissing) as error:
+        raise JobError(f"tenant {pins.tenant}: {error}") from error
     stored.save(training, TRAINING)
     _write(SECONDS, {"seconds": training.seconds})
 
@@ -100,7 +105,8 @@ def evaluate() -> None:
     ctx = _context(settings, pins)
     registry = train_demand.registry_of(ctx)
     training = stored.load(TRAINING, json.loads(SECONDS.read_text())["seconds"])
-    data = _frames().data(ctx.night)
+    parameters_of = training.model.parameters
+    data = _frames(parameters_of.counts).data(ctx.night, parameters_of)
     champion = ModelRef(**pins.champion) if pins.champion else None
     decision = train_demand.judge(training, data, champion, registry)
     manifest = TrainingManifest.of(pins.tenant, training, pins.versions, code_version())
@@ -145,35 +151,43 @@ def _demand(given: dict[str, Any]) -> Parameters:
         raise JobError(f"{PARAMS}: demand: {error}") from error
 
 
-def _tenant(settings: Settings, asked: str | None) -> str:
-    rows = query(settings, DEMAND_FEATURES, Zone.FEATURES, "SELECT DISTINCT tenant FROM rows ORDER BY tenant")
+def _told_in(counts: Period) -> tuple[Contract, Zone, str]:
+    """The table that knows the tenants that count so, and what its rows are called."""
+    daily = (DEMAND_FEATURES, Zone.FEATURES, "demand features")
+    return daily if counts == DAY else (SALES, Zone.SILVER, "sales")
+
+
+def _tenant(settings: Settings, asked: str | None, counts: Period) -> str:
+    contract, zone, name = _told_in(counts)
+    rows = query(settings, contract, zone, "SELECT DISTINCT tenant FROM rows ORDER BY tenant")
     there = [row["tenant"] for row in rows]
     if not there:
         raise JobError(
-            f"no demand features in {settings.lake_uri}: set URETIMIQ_HOME to a home that has some, or run "
+            f"no {name} in {settings.lake_uri}: set URETIMIQ_HOME to a home that has some, or run "
             "`uretimiq run nightly`"
         )
     if asked is None and len(there) == 1:
         return str(there[0])
     if asked not in there:
-        said = "name one" if asked is None else f"no demand features of {asked!r}"
+        said = "name one" if asked is None else f"no {name} of {asked!r}"
         raise JobError(f"{PARAMS}: tenant: {said}; {settings.lake_uri} has {', '.join(there[:20])}")
     return str(asked)
 
 
-def _night(settings: Settings, tenant: str, asked: date | str | None, versions: dict[str, int]) -> date:
-    """The night that was asked for, or the newest one that the tenant's features have."""
+def _night(settings: Settings, tenant: str, asked: date | str | None, versions: dict[str, int], counts: Period) -> date:
+    """The night that was asked for; else the newest one with features, or the end of the last week that is told whole."""
     if asked is not None:
         try:
             return asked if isinstance(asked, date) else date.fromisoformat(str(asked))
         except ValueError:
             raise JobError(f"{PARAMS}: night: {asked!r} is no date: write it as 2026-01-31") from None
-    newest = "SELECT max(date) AS night FROM rows WHERE tenant = $tenant"
-    version = versions[f"{Zone.FEATURES}/{DEMAND_FEATURES.name}"]
-    rows = query(settings, DEMAND_FEATURES, Zone.FEATURES, newest, {"tenant": tenant}, version=version)
-    if rows[0]["night"] is None:
-        raise JobError(f"{PARAMS}: versions: version {version} of demand_features has no row of tenant {tenant}")
-    return pd.Timestamp(rows[0]["night"]).date()
+    contract, zone, _ = _told_in(counts)
+    version = versions[f"{zone}/{contract.name}"]
+    days_of = "SELECT site, list(DISTINCT date) AS days FROM rows WHERE tenant = $tenant GROUP BY site"
+    rows = query(settings, contract, zone, days_of, {"tenant": tenant}, version=version)
+    if not rows:
+        raise JobError(f"{PARAMS}: versions: version {version} of {contract.name} has no row of tenant {tenant}")
+    return max(last_told(np.sort(days(pd.Series(row["days"]))), counts) for row in rows)
 
 
 def _versions(settings: Settings, asked: dict[str, int]) -> dict[str, int]:
@@ -207,9 +221,10 @@ def _snapshot() -> Snapshot:
         raise JobError(f"no {SNAPSHOT}: run `dvc repro`, which takes the steps in order") from None
 
 
-def _frames() -> Frames:
+def _frames(counts: Period) -> Frames | WeekFrames:
+    kind = frames_of(counts)
     try:
-        return Frames(**{name: pd.read_parquet(FEATURES / f"{name}.parquet") for name in Frames.__dataclass_fields__})
+        return kind(**{name: pd.read_parquet(FEATURES / f"{name}.parquet") for name in kind.__dataclass_fields__})
     except OSError:
         raise JobError(f"no {FEATURES}: run `dvc repro`, which takes the steps in order") from None
 

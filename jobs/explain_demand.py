@@ -1,4 +1,4 @@
-"""Explain what the night's forecast published: drivers, nearest past cases, and what changed since the night before.
+"""Explain what the night's forecast published: drivers, nearest past cases, and what changed since the night (or week) before.
 
 It reads the forecasts from gold and the version of the model that made them, so that what is explained is what planners
 see. A forecast does not wait for it and does not fail with it.
@@ -6,31 +6,33 @@ see. A forecast does not wait for it and does not fail with it.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
 
 from expectations.contract import Contract, Zone
-from expectations.tables import CALENDAR_FEATURES, DEMAND_EXPLANATIONS, DEMAND_FEATURES, DEMAND_FORECAST, MAX_HORIZON
-from jobs.context import Context, Outcome
+from expectations.tables import DEMAND_EXPLANATIONS, DEMAND_FORECAST
+from jobs.context import Context
 from jobs.delta_reader import read_rows
-from jobs.demand_data import CALENDAR_COLUMNS, by_tenant, calendar_of, features_of
+from jobs.demand_data import by_tenant
+from jobs.demand_known import READ as READ_KNOWN
+from jobs.demand_known import Nights
 from jobs.demand_settings import settled
 from jobs.errors import TenantError
 from jobs.own_failure import own_failure
 from jobs.publish import publish
 from jobs.train_demand import registry_of
-from models.demand import cases
-from models.demand.arrays import day, to_date
+from models.demand.arrays import day
 from models.demand.explain import BEFORE, FORECAST, explain
 from models.demand.model import DemandModel
-from models.demand.periods import DAY
+from models.demand.parameters import Parameters
 from models.registry import Registry
 
-READ = ((DEMAND_FEATURES, Zone.FEATURES), (CALENDAR_FEATURES, Zone.FEATURES), (DEMAND_FORECAST, Zone.GOLD))
+READ = dict.fromkeys((*READ_KNOWN, (DEMAND_FORECAST, Zone.GOLD)))
 WEEKS = 52  # how far back a case may lie
-BEFORE_DAYS = 7  # a night older than that is not "last night"
+BEFORE_DAYS = 7  # an earlier night is none of the last days, or week
 
 
 def run(ctx: Context) -> None:
@@ -42,25 +44,21 @@ def run(ctx: Context) -> None:
 def _explained(ctx: Context, registry: Registry) -> dict[str, pd.DataFrame]:
     """Rows of each tenant whose forecast can be explained; the others have failed, or are told why they are left out."""
     given = settled(ctx, ctx.tenants)
-    daily = [t for t, its in given.items() if its.counts == DAY]
-    for tenant in set(given) - set(daily):
-        ctx.outcomes[tenant] = Outcome("ok", 0, "explained are forecasts of days alone")
-    forecasts = by_tenant(_forecasts(ctx))
-    features = by_tenant(features_of(ctx.lake, daily, [ctx.night]))
-    calendar, past, before = by_tenant(_calendar(ctx)), by_tenant(_past(ctx)), by_tenant(_before(ctx))
+    forecasts, before = by_tenant(_forecasts(ctx)), by_tenant(_before(ctx, given))
+    nights = Nights.read(ctx, given, WEEKS)
     made = {}
-    for tenant in daily:
+    for tenant in given:
         with own_failure(ctx, tenant, "explain-demand"):
-            if tenant not in forecasts or tenant not in features:
+            if tenant not in forecasts:
                 again = f"`uretimiq run forecast-demand --tenant {tenant} --date {ctx.night}`"
                 raise TenantError(f"no forecast of {ctx.night} to explain: run {again}")
+            known = nights.of(tenant)
             rows = explain(
                 forecasts[tenant],
-                features[tenant],
-                calendar.get(tenant, pd.DataFrame(columns=CALENDAR_COLUMNS)),
+                known.origins,
+                known.calendar,
                 _model(registry, forecasts[tenant]),
-                past.get(tenant, pd.DataFrame(columns=list(cases.COLUMNS))),
-                WEEKS,
+                nights.near(tenant),
                 before.get(tenant, pd.DataFrame(columns=list(BEFORE))),
             )
             registry.loaded.clear()
@@ -97,27 +95,23 @@ def _read(ctx: Context, contract: Contract, columns: list[str], filters: list[tu
     return found
 
 
-def _calendar(ctx: Context) -> pd.DataFrame:
-    """Of the days ahead, and of those after every night that may be a case."""
-    first = to_date(int(cases.nights(day(ctx.night), WEEKS)[0]))
-    return calendar_of(ctx.lake, ctx.tenants, first, ctx.night + timedelta(days=MAX_HORIZON))
-
-
-def _past(ctx: Context) -> pd.DataFrame:
-    """Feature rows of every seventh day up to the night, each as known at its own day's cut-off."""
-    dates = [to_date(int(n)) for n in cases.nights(day(ctx.night), WEEKS)]
-    return features_of(ctx.lake, ctx.tenants, dates, cases.COLUMNS)
-
-
-def _before(ctx: Context) -> pd.DataFrame:
-    """The newest explanations of each tenant from the nights before."""
-    first = ctx.night - timedelta(days=BEFORE_DAYS)
-    of_tenants: tuple[str, str, Any] = ("tenant", "in", list(ctx.tenants))
+def _before(ctx: Context, given: Mapping[str, Parameters]) -> pd.DataFrame:
+    """The newest explanations of each tenant from nights before, that forecast from an earlier period."""
+    longest = max([its.counts.days for its in given.values()], default=1)
+    first = ctx.night - timedelta(days=BEFORE_DAYS + longest - 1)
+    of_tenants: tuple[str, str, Any] = ("tenant", "in", list(given))
     between = [of_tenants, ("night", ">=", first), ("night", "<", ctx.night)]
     nights = read_rows(ctx.settings, DEMAND_EXPLANATIONS, Zone.GOLD, columns=["tenant", "night"], filters=between)
-    newest = nights.group_by("tenant").aggregate([("night", "max")]).rename_columns(["tenant", "night"])
-    wanted = newest["night"].unique().to_pylist()
-    if not wanted:
+    newest: dict[str, date] = {}
+    for tenant, night in {(row["tenant"], row["night"]) for row in nights.to_pylist()}:
+        counts = given[tenant].counts
+        recent = (ctx.night - night).days <= BEFORE_DAYS + counts.days - 1
+        if recent and counts.over(day(night)) < counts.over(day(ctx.night)):
+            newest[tenant] = max(night, newest.get(tenant, night))
+    if not newest:
         return pd.DataFrame(columns=["tenant", *BEFORE])
-    rows = _read(ctx, DEMAND_EXPLANATIONS, ["tenant", *BEFORE], [of_tenants, ("night", "in", wanted)])
-    return rows.merge(newest.to_pandas(date_as_object=False))
+    rows = _read(
+        ctx, DEMAND_EXPLANATIONS, ["tenant", *BEFORE], [of_tenants, ("night", "in", sorted(set(newest.values())))]
+    )
+    of = pd.DataFrame({"tenant": list(newest), "night": pd.to_datetime(list(newest.values()))})
+    return rows.merge(of.astype({"night": rows["night"].dtype}))

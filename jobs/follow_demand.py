@@ -7,7 +7,7 @@ seasonal naive is rolled back. What is scored once is not scored again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -16,35 +16,33 @@ import pandas as pd
 import pyarrow as pa
 
 from expectations.contract import Contract, Zone
-from expectations.tables import DEMAND_FEATURES, DEMAND_FORECAST, DEMAND_SCORES, DEMAND_SHADOW, HORIZON_DAYS, SALES
-from jobs import demand_drift, promotions
+from expectations.tables import DEMAND_FORECAST, DEMAND_SCORES, DEMAND_SHADOW, HORIZON_DAYS
+from jobs import demand_drift, demand_known, promotions
 from jobs.context import Context, Outcome
-from jobs.demand_data import by_tenant, features_of, to_pandas
+from jobs.demand_data import by_tenant, to_pandas
+from jobs.demand_known import BACK_DAYS, Known, by_night
 from jobs.demand_settings import settled
 from jobs.lake import in_set, loose_schema
 from jobs.own_failure import own_failure
 from jobs.settlement import settle
-from jobs.silver import as_known_at
 from jobs.train_demand import registry_of
 from models.demand.arrays import day
 from models.demand.fallback import CHAMPION
 from models.demand.origins import Origins
 from models.demand.periods import DAY
-from models.demand.promotion import TRIAL_AHEAD
-from models.demand.scores import SAID, Said, actual, score
+from models.demand.promotion import RULES, TRIAL_AHEAD
+from models.demand.scores import SAID, Said, score
 
-WINDOWS = (TRIAL_AHEAD, HORIZON_DAYS)  # days after a night that are judged
-BACK_DAYS = 60  # an older night is scored no more
-SETTLED_DAYS = 120  # before the night, by which champion and challenger are compared
-OF_DAYS = f"coalesce(period, '{DAY.name}') = '{DAY.name}'"  # rows of before there were others say nothing
+WINDOWS = (TRIAL_AHEAD, HORIZON_DAYS)  # days that are judged: a week and four, whatever a tenant counts in
+SETTLED_DAYS = 30  # before the longest trial, from when on champion and challenger are compared
+PERIOD = f"coalesce(period, '{DAY.name}')"  # rows of before there were others say nothing
 GRACE_DAYS = 7  # that a site may be late; then its night is scored by what is known
-READ = ((SALES, Zone.SILVER), (DEMAND_FEATURES, Zone.FEATURES), (DEMAND_FORECAST, Zone.GOLD))
+READ = dict.fromkeys((*demand_known.READ, (DEMAND_FORECAST, Zone.GOLD)))
 ROWS_AT_ONCE = 2_000_000  # of forecasts, in memory
-Frames = Mapping[str, pd.DataFrame]  # by tenant
 
 
 class Due(NamedTuple):
-    """What of a night's forecast can be judged: by how many days, of which sites, and how many rows it has."""
+    """What of a night's forecast can be judged: of which tenant, by how many days, of which sites, and how many rows."""
 
     night: date
     tenant: str
@@ -54,47 +52,31 @@ class Due(NamedTuple):
 
 
 def run(ctx: Context) -> None:
-    """Score what is due, then watch and settle each tenant by itself. Of tenants that count in days alone."""
+    """Score what is due, then watch and settle each tenant by itself."""
     ctx.table_versions = ctx.lake.versions(READ)
     registry = registry_of(ctx)
-    for tenant, given in settled(ctx, ctx.tenants).items():
-        if given.counts != DAY:
-            ctx.outcomes[tenant] = Outcome("ok", 0, "followed are forecasts of days alone")
-    ctx.tenants = tuple(t for t in ctx.tenants if t not in ctx.outcomes)
+    given = settled(ctx, ctx.tenants)
+    ctx.tenants = tuple(given)
     if not ctx.tenants:
         return
-    sales = by_tenant(_sales(ctx))
-    rows = _score_all(ctx, sales)
+    known = Known.read(ctx, given)
+    rows = _score_all(ctx, known)
     losses = by_tenant(_losses(ctx))
     past = promotions.decisions(ctx, ctx.tenants)
-    alarms = demand_drift.watch_all(ctx, sales)
+    alarms = demand_drift.watch_all(ctx, known)
     for tenant in ctx.tenants:
         with own_failure(ctx, tenant, "follow-demand"):
             if tenant in losses:
-                settle(ctx, tenant, losses[tenant], past[tenant], registry)
+                settle(ctx, tenant, losses[tenant], past[tenant], registry, known)
             if tenant not in ctx.outcomes:
                 ctx.outcomes[tenant] = Outcome("ok", rows.get(tenant, 0), alarms.get(tenant))
 
 
-def _sales(ctx: Context) -> pd.DataFrame:
-    """Units of the last weeks, as known at each site's cut-off of the night."""
-    from pyspark.sql import functions as F
-
-    features = ctx.lake.read(DEMAND_FEATURES).where(in_set("tenant", ctx.tenants))
-    of_night = features.where(f"year = {ctx.night.year} AND date = DATE'{ctx.night}'")
-    moments = of_night.selectExpr("tenant", "site", "cut_off AS _cut_off").distinct()
-    first = ctx.night - timedelta(days=BACK_DAYS)
-    rows = ctx.lake.read(SALES, Zone.SILVER).where(in_set("tenant", ctx.tenants))
-    rows = rows.where(f"year >= {first.year} AND date > DATE'{first}' AND date <= DATE'{ctx.night}'")
-    known = as_known_at(rows.join(F.broadcast(moments), ["tenant", "site"], "inner"), "_cut_off")
-    return to_pandas(known.select("tenant", "site", "product", "date", "units"))
-
-
-def _score_all(ctx: Context, sales: Frames) -> dict[str, int]:
+def _score_all(ctx: Context, known: Known) -> dict[str, int]:
     """Append the scores that are due; how many each tenant has."""
     count: dict[str, int] = {}
-    for part in _parts(_due(ctx, sales)):
-        made = _score(ctx, part, sales)
+    for part in _parts(_due(ctx, known)):
+        made = _score(ctx, part, known)
         if made:
             ctx.lake.append(_table(pd.concat(made)), DEMAND_SCORES)
         for frame in made:
@@ -104,23 +86,26 @@ def _score_all(ctx: Context, sales: Frames) -> dict[str, int]:
     return count
 
 
-def _due(ctx: Context, sales: Frames) -> list[Due]:
+def _due(ctx: Context, known: Known) -> list[Due]:
     """What has come to be judged and has no score yet, the oldest first. A site that is late keeps no other waiting."""
     first = ctx.night - timedelta(days=BACK_DAYS)
     since = f"{in_set('tenant', ctx.tenants)} AND night_month >= '{first:%Y-%m}' AND night >= DATE'{first}'"
     scores = ctx.lake.read(DEMAND_SCORES).where(since).select("tenant", "night", "days", "site").distinct()
     done = {tuple(row) for row in scores.collect()}
-    reported = {t: pd.to_datetime(rows.groupby("site")["date"].max()).dt.date.to_dict() for t, rows in sales.items()}
-    forecasts = ctx.lake.read(DEMAND_FORECAST).where(since).where(OF_DAYS).groupBy("tenant", "night", "site")
+    forecasts = ctx.lake.read(DEMAND_FORECAST).where(since).selectExpr("*", f"{PERIOD} AS of")
+    forecasts = forecasts.groupBy("tenant", "night", "site", "of").agg({"*": "count", "horizon": "max"})
     sites: dict[tuple[date, str, int], list[str]] = {}
     rows: dict[tuple[date, str, int], int] = {}
-    for row in forecasts.agg({"*": "count", "horizon": "max"}).collect():
-        last = reported.get(row.tenant, {}).get(row.site, date.min)
-        for window in WINDOWS:
-            end = row.night + timedelta(days=window)
-            late = end > last and end + timedelta(days=GRACE_DAYS) > ctx.night
-            known = end <= ctx.night and not late and last > row.night
-            if known and window <= row["max(horizon)"] and (row.tenant, row.night, window, row.site) not in done:
+    for row in forecasts.collect():
+        counts = known.counts(row.tenant)
+        origin, tonight = (counts.over(day(night)) for night in (row.night, ctx.night))
+        last = known.reported(row.tenant).get(row.site, origin)
+        for window in WINDOWS if row.of == counts.name else ():
+            ahead = window // counts.days
+            end = origin + ahead
+            late = end > last and counts.end(end) + timedelta(days=GRACE_DAYS) > ctx.night
+            over = end <= tonight and not late and last > origin
+            if over and ahead <= row["max(horizon)"] and (row.tenant, row.night, window, row.site) not in done:
                 key = row.night, row.tenant, window
                 sites.setdefault(key, []).append(row.site)
                 rows[key] = rows.get(key, 0) + row["count(1)"]
@@ -140,15 +125,15 @@ def _parts(due: Sequence[Due]) -> Iterator[list[Due]]:
         yield part
 
 
-def _score(ctx: Context, due: Sequence[Due], sales: Frames) -> list[pd.DataFrame]:
+def _score(ctx: Context, due: Sequence[Due], known: Known) -> list[pd.DataFrame]:
     """Scores of each tenant, night and window; a tenant that fails is left out and has failed."""
     nights, tenants = sorted({d.night for d in due}), sorted({d.tenant for d in due})
     said, shadow = (_said(ctx, contract, nights, tenants) for contract in (DEMAND_FORECAST, DEMAND_SHADOW))
-    rows = _by_night(features_of(ctx.lake, tenants, nights), "date")
+    origins = known.origins((d.tenant, d.night) for d in due)
     made: list[pd.DataFrame] = []
     for each in due:
         key = each.tenant, each.night
-        if key in rows and key in said:
+        if key in origins and key in said:
             with own_failure(ctx, each.tenant, "follow-demand"):
                 told: dict[str, Any] = {
                     "tenant": each.tenant,
@@ -157,8 +142,7 @@ def _score(ctx: Context, due: Sequence[Due], sales: Frames) -> list[pd.DataFrame
                     "available_at": pd.Timestamp(ctx.now()),
                     "night_month": f"{each.night:%Y-%m}",
                 }
-                origins = Origins.from_features(rows[key])
-                scored = _score_window(said[key], shadow.get(key), origins, sales[each.tenant], each)
+                scored = _score_window(said[key], shadow.get(key), origins[key], known, each)
                 if len(scored):
                     made.append(scored.assign(**told))
     return made
@@ -170,24 +154,19 @@ def _said(
     rows = ctx.lake.read(contract).where(in_set("tenant", tenants))
     months = ", ".join(sorted({f"'{n:%Y-%m}'" for n in nights}))
     of_nights = ", ".join(f"DATE{str(n)!r}" for n in nights)
-    rows = rows.where(f"night_month IN ({months}) AND night IN ({of_nights})").where(OF_DAYS)
-    return _by_night(to_pandas(rows.select("tenant", "night", *SAID)), "night")
-
-
-def _by_night(rows: pd.DataFrame, column: str) -> dict[tuple[str, date], pd.DataFrame]:
-    return {
-        (tenant, pd.Timestamp(of_night[column].iloc[0]).date()): of_night
-        for tenant, of_tenant in by_tenant(rows).items()
-        for _, of_night in of_tenant.groupby(column)
-    }
+    rows = rows.where(f"night_month IN ({months}) AND night IN ({of_nights})")
+    return by_night(to_pandas(rows.selectExpr("tenant", "night", f"{PERIOD} AS period", *SAID)), "night")
 
 
 def _score_window(
-    rows: pd.DataFrame, shadow: pd.DataFrame | None, origins: Origins, sales: pd.DataFrame, due: Due
+    rows: pd.DataFrame, shadow: pd.DataFrame | None, origins: Origins, known: Known, due: Due
 ) -> pd.DataFrame:
-    said = Said.of(rows[rows["site"].isin(due.sites)], due.window)
-    other = Said.of(rows.iloc[:0] if shadow is None else shadow, due.window)
-    return score(said, other, origins, actual(sales, said.keys, day(due.night), due.window))
+    counts = known.counts(due.tenant)
+    ahead = due.window // counts.days
+    rows = rows[rows["period"] == counts.name]
+    said = Said.of(rows[rows["site"].isin(due.sites)], ahead)
+    other = Said.of(rows.iloc[:0] if shadow is None else shadow[shadow["period"] == counts.name], ahead)
+    return score(said, other, origins, known.units(due.tenant, said.keys, counts.over(day(due.night)), ahead))
 
 
 def _table(rows: pd.DataFrame) -> pa.Table:
@@ -199,7 +178,7 @@ def _losses(ctx: Context) -> pd.DataFrame:
     """Mean loss of each night's champion, challenger and seasonal naive, by the week after it."""
     from pyspark.sql import functions as F
 
-    first = ctx.night - timedelta(days=SETTLED_DAYS)
+    first = ctx.night - timedelta(days=max(rules.days for rules in RULES.values()) + SETTLED_DAYS)
     scores = ctx.lake.read(DEMAND_SCORES).where(in_set("tenant", ctx.tenants))
     scores = scores.where(f"night_month >= '{first:%Y-%m}' AND night >= DATE'{first}'")
     scores = scores.where(f"days = {WINDOWS[0]} AND method = '{CHAMPION}'")

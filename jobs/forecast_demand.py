@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -22,28 +21,26 @@ from expectations.tables import (
     DEMAND_FORECAST,
     DEMAND_FORECAST_SUMS,
     DEMAND_SHADOW,
-    MAX_HORIZON,
+    FACTORS,
 )
 from jobs.context import Context
-from jobs.demand_data import CALENDAR_BACK_DAYS, NightData, Pinned, by_tenant, calendar_of, features_of
+from jobs.demand_data import NightData
+from jobs.demand_known import Nights
 from jobs.demand_settings import settled
 from jobs.demand_weeks import READ as READ_WEEKS
-from jobs.demand_weeks import night_weeks
-from jobs.errors import TenantError
 from jobs.own_failure import own_failure
 from jobs.publish import publish
 from jobs.train_demand import registry_of
-from models.demand.calendar import Calendar, empty_calendar
 from models.demand.fallback import CHAMPION, NO_CHAMPION
 from models.demand.forecast import forecast_of
 from models.demand.model import DemandModel
 from models.demand.origins import Origins
-from models.demand.parameters import HISTORY, Parameters
+from models.demand.parameters import HISTORY
 from models.demand.periods import DAY
 from models.demand.sums_forecast import sums
 from models.registry import ModelRef, Registry
 
-READ = ((DEMAND_FEATURES, Zone.FEATURES), (CALENDAR_FEATURES, Zone.FEATURES))
+READ = ((DEMAND_FEATURES, Zone.FEATURES), (CALENDAR_FEATURES, Zone.FEATURES), (FACTORS, Zone.SILVER))
 TOLD_EVERY = 50  # tenants
 Frames = dict[str, pd.DataFrame]
 
@@ -71,7 +68,7 @@ def run(ctx: Context) -> None:
 def _forecasts(ctx: Context, registry: Registry) -> tuple[dict[str, Made], Frames]:
     """What is made for each tenant that can be forecast (the others have failed), and its challenger's rows."""
     given = settled(ctx, ctx.tenants)
-    of_night = _Nights.read(ctx, given)
+    of_night = Nights.read(ctx, given)
     ctx.progress(f"forecast-demand: {len(given)} tenants")
     made: dict[str, Made] = {}
     shadow: Frames = {}
@@ -86,36 +83,6 @@ def _forecasts(ctx: Context, registry: Registry) -> tuple[dict[str, Made], Frame
             if len(made) % TOLD_EVERY == 0:
                 ctx.progress(f"forecast-demand: {len(made)} of {len(given)} tenants")
     return made, shadow
-
-
-@dataclass(frozen=True)
-class _Nights:
-    """What each tenant's forecast is made from: read at once of those that count in days, when it is asked of others."""
-
-    ctx: Context
-    given: Mapping[str, Parameters]
-    features: Mapping[str, pd.DataFrame]
-    calendar: Mapping[str, pd.DataFrame]
-
-    @classmethod
-    def read(cls, ctx: Context, given: Mapping[str, Parameters]) -> _Nights:
-        daily = [tenant for tenant, its in given.items() if its.counts == DAY]
-        first, last = ctx.night - timedelta(days=CALENDAR_BACK_DAYS), ctx.night + timedelta(days=MAX_HORIZON)
-        features, calendar = features_of(ctx.lake, daily, [ctx.night]), calendar_of(ctx.lake, daily, first, last)
-        return cls(ctx, given, by_tenant(features), by_tenant(calendar))
-
-    def of(self, tenant: str) -> NightData:
-        """Raises TenantError where there is nothing of the night."""
-        night, given = self.ctx.night, self.given[tenant]
-        if given.counts != DAY:
-            pinned = Pinned(self.ctx.lake, json.loads(self.ctx.table_versions))
-            return night_weeks(pinned, tenant, night, given)
-        if tenant not in self.features:
-            again = f"`uretimiq run features --tenant {tenant} --date {night}`"
-            raise TenantError(f"no demand features of {night}: run {again}")
-        calendar = self.calendar.get(tenant)
-        days = Calendar.from_features(empty_calendar() if calendar is None else calendar)
-        return NightData(Origins.from_features(self.features[tenant]), days, given.horizon)
 
 
 def _forecast_tenant(ctx: Context, tenant: str, known: NightData, registry: Registry) -> Made:
@@ -158,7 +125,7 @@ def _sums(
 ) -> pd.DataFrame:
     """None without a champion that knows of sums: how errors go together is learned from its folds."""
     if model is None or ref is None or model.sums is None:
-        why = "its champion knows none (it is weekly, or older than sums are: train again)" if ref else NO_CHAMPION
+        why = "its champion is older than sums are: train again" if ref else NO_CHAMPION
         ctx.progress(f"  {tenant}: sums are not forecast: {why}")
         return pd.DataFrame(columns=DEMAND_FORECAST_SUMS.schema_in(Zone.GOLD).names)
     try:

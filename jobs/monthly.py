@@ -111,14 +111,16 @@ def last_told(told: Ints, period: Period) -> date:
 
 
 def _judged(ctx: Context, tenants: Sequence[str]) -> list[Judged]:
-    columns = ["tenant", "reason", "evidence"]
+    columns = ["tenant", "model_version", "reason", "evidence"]
     of_run = [("run_id", "=", ctx.run_id)]
     decisions = read_rows(ctx.settings, PROMOTIONS, columns=columns, filters=of_run).to_pylist()
-    by_tenant = {row["tenant"]: row for row in decisions}
+    by_tenant: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    # two where a tenant's settings ask for a challenger
+    for row in sorted(decisions, key=lambda r: int(r["model_version"])):
+        by_tenant[row["tenant"]].append(row)
     why = {r["tenant"]: r["reason"] for r in last_runs(ctx, ctx.night) if r["job"] == TRAIN_DEMAND.name}
     found = []
-    for tenant in tenants:
-        decided = by_tenant.get(tenant)
+    for tenant, decided in ((t, d) for t in tenants for d in by_tenant.get(t, [None])):
         evidence = json.loads(decided["evidence"]) if decided else {}
         fold = evidence.get("last_fold_from")
         found.append(

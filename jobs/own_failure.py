@@ -20,12 +20,13 @@ def own_failure(ctx: Context, tenant: str, work: str) -> Iterator[None]:
     except Blocked as error:
         ctx.block(tenant, str(error))
     except Exception as error:  # noqa: BLE001  whatever it is, the other tenants are not to suffer by it
-        _log(ctx, tenant, work, error)
+        log_failure(ctx, tenant, work, error)
         known = isinstance(error, (RuntimeError, ValueError, ArithmeticError)) and str(error).strip()
         ctx.fail(tenant, str(error) if known else f"{work}: {type(error).__name__}: {error}")
 
 
-def _log(ctx: Context, tenant: str, work: str, error: BaseException) -> None:
+def log_failure(ctx: Context, tenant: str, work: str, error: BaseException) -> None:
+    """The stack trace, into the home's log."""
     folder = ctx.settings.home / "log"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "uretimiq.log").open("a") as log:

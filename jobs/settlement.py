@@ -1,7 +1,8 @@
 """Who serves from now on: by what nights tell of champion, challenger and seasonal naive. The ledger first, the alias last.
 
 Only nights count on which a model could not know what came after: those from the one on at which it was decided about, which
-stands in the ledger. A night that is run again later decides nothing.
+stands in the ledger. A night that is run again later decides nothing. Nights that forecast from the same week (of a
+tenant that counts in weeks) are one: their mean is compared.
 """
 
 from __future__ import annotations
@@ -15,16 +16,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from expectations.contract import Zone
-from expectations.tables import HORIZON_DAYS, SALES
 from jobs import promotions
 from jobs.context import Context
-from jobs.demand_data import CALENDAR_BACK_DAYS, calendar_of, features_of, to_pandas
-from jobs.lake import in_set
-from models.demand.arrays import Floats, day, nan_mean
-from models.demand.calendar import Calendar
+from jobs.demand_data import CALENDAR_BACK_DAYS
+from jobs.demand_known import Known
+from models.demand.arrays import Floats, day, days, nan_mean
 from models.demand.evidence import compare
-from models.demand.origins import Origins
+from models.demand.periods import Period
 from models.demand.promotion import (
     CHALLENGER,
     CHAMPION,
@@ -32,15 +30,16 @@ from models.demand.promotion import (
     NO_SKILL_CHANCE,
     REFUSED,
     ROLLED_BACK,
+    RULES,
     TRIAL_AHEAD,
     Decision,
     behind_floor,
     trial,
 )
-from models.demand.scores import Said, actual, score
+from models.demand.scores import Said, score
 from models.registry import ModelRef, Registry
 
-TRIAL_DAYS = 90  # after which a trial ends in any case: nights may be missing
+LOSSES = ("pinball", "challenger_pinball", "naive_pinball")
 ASKED_WEEKS = 4  # before the night, from whose origins a former champion is asked
 
 
@@ -82,30 +81,43 @@ def _evidence(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def settle(
-    ctx: Context, tenant: str, losses: pd.DataFrame, rows: Sequence[Mapping[str, Any]], registry: Registry
+    ctx: Context,
+    tenant: str,
+    losses: pd.DataFrame,
+    rows: Sequence[Mapping[str, Any]],
+    registry: Registry,
+    known: Known,
 ) -> None:
     """Decide on a tenant's champion and challenger.
 
     `losses` has a row a night: model_version, challenger_version, and mean losses pinball, challenger_pinball and
     naive_pinball. `rows` are the ledger's of the tenant, the oldest first.
     """
-    past = _Past(rows)
+    past, counts = _Past(rows), known.counts(tenant)
     champion, challenger = _healed(registry.champion(tenant), registry.challenger(tenant), past, registry)
-    if champion is None or losses["night"].max() > ctx.night - timedelta(days=TRIAL_AHEAD):
+    newest = counts.over(day(losses["night"].max())) + TRIAL_AHEAD // counts.days
+    if champion is None or newest > counts.over(day(ctx.night)):
         return
     mine = losses[losses["model_version"] == champion.version]
     mine = mine[mine["night"] >= past.since(champion, CHAMPION)]
-    together = mine.iloc[:0]
+    together = pd.DataFrame(columns=list(LOSSES))
     if challenger:
         of_both = (mine["challenger_version"] == challenger.version) & (
             mine["night"] >= past.since(challenger, CHALLENGER)
         )
-        together = mine[of_both]
-        if _tried(ctx, tenant, champion, challenger, together, past, registry):
+        together = _paired(mine[of_both], counts, *LOSSES)
+        if _tried(ctx, tenant, champion, challenger, together, past, registry, counts):
             return
-    behind = behind_floor(_column(mine, "pinball"), _column(mine, "naive_pinball"))
+    mine = _paired(mine, counts, "pinball", "naive_pinball")
+    behind = behind_floor(_column(mine, "pinball"), _column(mine, "naive_pinball"), RULES[counts.name])
     if behind or past.last(champion) == ROLLED_BACK:
-        _roll_back(ctx, tenant, champion, behind, registry.challenger(tenant), together, past, registry)
+        _roll_back(ctx, tenant, champion, behind, registry.challenger(tenant), together, past, registry, known)
+
+
+def _paired(losses: pd.DataFrame, counts: Period, *names: str) -> pd.DataFrame:
+    """A row with the losses `names` for each period that was forecast from, in order: the mean of its nights with all of them."""
+    there = losses.dropna(subset=list(names))
+    return there[list(names)].astype(float).groupby(counts.over(days(there["night"]))).mean()
 
 
 def _healed(
@@ -131,13 +143,15 @@ def _tried(
     together: pd.DataFrame,
     past: _Past,
     registry: Registry,
+    counts: Period,
 ) -> bool:
     """Look at the trial if that is due; whether the challenger is champion now."""
-    decision = trial(_column(together, "pinball"), _column(together, "challenger_pinball"), past.looks(challenger))
+    rules, looks = RULES[counts.name], past.looks(challenger)
+    decision = trial(_column(together, "pinball"), _column(together, "challenger_pinball"), looks, rules)
     since = past.since(challenger, CHALLENGER)
-    if decision is None and since > date.min and (ctx.night - since).days > TRIAL_DAYS:
-        reason = f"Kept the champion: {len(together)} nights in {TRIAL_DAYS} days do not tell; the trial ends."
-        decision = Decision(KEPT, reason, {"look": past.looks(challenger), "nights": len(together), "ended": True})
+    if decision is None and since > date.min and (ctx.night - since).days > rules.days:
+        reason = f"Kept the champion: {len(together)} {rules.unit} in {rules.days} days do not tell; the trial ends."
+        decision = Decision(KEPT, reason, {"look": looks, rules.unit: len(together), "ended": True})
     if decision is None:
         return False
     _note(ctx, tenant, challenger, champion, decision)
@@ -157,12 +171,13 @@ def _roll_back(
     together: pd.DataFrame,
     past: _Past,
     registry: Registry,
+    known: Known,
 ) -> None:
     """In the champion's place: the challenger or a former champion that beats seasonal naive, else seasonal naive.
 
     Who follows is settled before anything is noted. Without a `decision` it has been noted, and a crash came after.
     """
-    ref, why = _follower(ctx, tenant, champion, challenger, together, past, registry)
+    ref, why = _follower(ctx, tenant, champion, challenger, together, past, registry, known)
     if decision:
         _note(ctx, tenant, champion, champion, decision)
     if challenger and challenger != ref:
@@ -183,17 +198,16 @@ def _follower(
     together: pd.DataFrame,
     past: _Past,
     registry: Registry,
+    known: Known,
 ) -> tuple[ModelRef | None, Decision]:
     found = compare(_column(together, "challenger_pinball"), _column(together, "naive_pinball"))
     if challenger and found.shows(NO_SKILL_CHANCE):
-        reason = (
-            f"Promoted: over {found.pairs} nights its pinball loss was {found.gain:.1%} below that of seasonal naive."
-        )
+        reason = f"Promoted: over {found.pairs} {RULES[known.counts(tenant).name].unit} its pinball loss was {found.gain:.1%} below that of seasonal naive."
         return challenger, Decision(CHAMPION, reason, {"gain": found.gain, "chance": found.chance})
     version = past.former(champion)
     try:
         former = registry.version(champion.name, version) if version else None
-        gain = _gain(ctx, tenant, former, registry) if former else float("nan")
+        gain = _gain(ctx, tenant, former, registry, known) if former else float("nan")
     except Exception as error:  # noqa: BLE001  a former champion that cannot be asked is none
         ctx.progress(f"  {tenant}: version {version} cannot be asked: {' '.join(str(error).split())[:200]}")
         former, gain = None, float("nan")
@@ -201,27 +215,23 @@ def _follower(
     return (former if gain > 0 else None), Decision(CHAMPION, reason, {"gain": gain})
 
 
-def _gain(ctx: Context, tenant: str, ref: ModelRef, registry: Registry) -> float:
+def _gain(ctx: Context, tenant: str, ref: ModelRef, registry: Registry, known: Known) -> float:
     """By what share the loss of `ref` lies below that of seasonal naive, had it forecast the last weeks; NaN if it knew them."""
-    model = registry.load(ref)
+    model, counts = registry.load(ref), known.counts(tenant)
+    ahead = TRIAL_AHEAD // counts.days
     nights = [ctx.night - timedelta(days=7 * week) for week in range(1, ASKED_WEEKS + 1)]
-    if model.last_day > day(nights[-1]):
+    if model.last_day > counts.over(day(nights[-1])):
         return float("nan")
-    origins = Origins.from_features(features_of(ctx.lake, [tenant], nights))
-    origins = origins.take(origins.enough & ~origins.dead)
-    sold = ctx.lake.read(SALES, Zone.SILVER).where(in_set("tenant", [tenant])).where("superseded_at IS NULL")
-    sold = sold.where(f"date > DATE'{nights[-1]}' AND date <= DATE'{ctx.night}'")
-    sales = to_pandas(sold.select("site", "product", "date", "units"))
-    first, last = nights[-1] - timedelta(days=CALENDAR_BACK_DAYS), ctx.night + timedelta(days=HORIZON_DAYS)
-    calendar = Calendar.from_features(calendar_of(ctx.lake, [tenant], first, last))
+    origins = known.origins((tenant, night) for night in nights)
+    calendar = known.calendar(tenant, nights[-1] - timedelta(days=CALENDAR_BACK_DAYS))
     each = [pd.DataFrame({"pinball": [], "naive_pinball": []})]
-    for night in nights:
-        some = origins.take(origins.day == day(night))
+    for (_, night), every in sorted(origins.items()):
+        some = every.take(every.enough & ~every.dead)
         some = some.take(np.argsort(some.key, kind="stable"))
         if len(some):
             nobody = np.full(len(some), None, dtype=object)
-            said = Said(some.key, model.quantiles(some, calendar)[:, :TRIAL_AHEAD], nobody, nobody)
-            units = actual(sales, some.key, day(night), TRIAL_AHEAD)
+            said = Said(some.key, model.quantiles(some, calendar)[:, :ahead], nobody, nobody)
+            units = known.units(tenant, some.key, counts.over(day(night)), ahead)
             each.append(score(said, said.take(some.key[:0]), some, units))
     loss, naive = (np.concatenate([s[c].to_numpy(dtype=float) for s in each]) for c in ("pinball", "naive_pinball"))
     return float(1 - nan_mean(loss[None])[0] / nan_mean(naive[None])[0]) if len(loss) else float("nan")

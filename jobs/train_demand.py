@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -12,23 +13,22 @@ import pandas as pd
 from expectations.tables import DEMAND_FEATURES, DEMAND_FORECAST
 from jobs import promotions
 from jobs.context import Context, Outcome, code_version
-from jobs.demand_data import FEATURE_COLUMNS, READ, Pinned, training_data
+from jobs.demand_data import FEATURE_COLUMNS, Pinned
+from jobs.demand_known import READ, training_frames
 from jobs.demand_settings import demand_parameters
-from jobs.demand_weeks import READ as READ_WEEKS
-from jobs.demand_weeks import training_weeks
 from jobs.errors import JobError
-from jobs.own_failure import own_failure
-from models.demand import plots
+from jobs.own_failure import log_failure, own_failure
+from models.demand import autogluon, plots
 from models.demand.card import card
 from models.demand.evaluate import table
 from models.demand.folds import Data, TooLittleHistory, evaluated
 from models.demand.forecast import COLUMNS as FORECAST_COLUMNS
 from models.demand.manifest import TrainingManifest
 from models.demand.model import OtherPeriod
-from models.demand.parameters import FLOORS, PATHS, Parameters
+from models.demand.parameters import AUTOGLUON, FLOORS, PATHS, Parameters
 from models.demand.paths import Fit, MapSeries, map_here
 from models.demand.periods import DAY
-from models.demand.promotion import CHALLENGER, CHAMPION, TRIAL_AHEAD, Decision, decide
+from models.demand.promotion import CHALLENGER, CHAMPION, METRIC, TRIAL_AHEAD, Decision, decide
 from models.demand.training import ENSEMBLE, Training, train
 from models.registry import ModelRef, Registry, RegistryError, signature
 
@@ -40,7 +40,7 @@ OTHER_PERIOD = "champion_counts_other_periods"  # in the evidence: it can serve 
 
 def run(ctx: Context) -> None:
     """Work every tenant by itself: one that fails keeps its champion, and the others go on."""
-    ctx.table_versions = ctx.lake.versions(dict.fromkeys((*READ, *READ_WEEKS)))
+    ctx.table_versions = ctx.lake.versions(READ)
     pinned = Pinned(ctx.lake, json.loads(ctx.table_versions))
     registry = registry_of(ctx)
     for position, tenant in enumerate(ctx.tenants, 1):
@@ -61,6 +61,8 @@ def registry_of(ctx: Context) -> Registry:
 
 def _train_tenant(ctx: Context, tenant: str, pinned: Pinned, registry: Registry) -> None:
     given = demand_parameters(ctx.settings, tenant)
+    if AUTOGLUON in (*given.pool, given.challenger):
+        autogluon.check()  # before the minutes of a training
     data = data_of(pinned, tenant, ctx.night, given)
     say = teller(ctx, tenant)
     try:
@@ -69,13 +71,53 @@ def _train_tenant(ctx: Context, tenant: str, pinned: Pinned, registry: Registry)
         say(str(short))
         ctx.outcomes[tenant] = Outcome("ok", 0, str(short))
         return
+    rival, trouble = _rival(ctx, tenant, data, given)
+    for each in _in_turn(training, rival, registry.champion(tenant)):
+        _settle(ctx, tenant, each, data, pinned, registry)
+    if trouble:
+        ctx.outcomes[tenant] = replace(ctx.outcomes[tenant], reason=trouble)
+
+
+def _rival(ctx: Context, tenant: str, data: Data, given: Parameters) -> tuple[Training | None, str | None]:
+    """The second model, of the tenant's challenger; and why there is none, where it asks for one."""
+    if given.rival is None:
+        return None, None
+    say = teller(ctx, tenant)
+    say(f"{given.challenger} is trained as a challenger")
+    try:
+        rival = train(data, given.rival, progress=say)
+        if given.challenger in rival.judged.members:
+            return rival, None
+        why = "no series is long enough for it"
+    except Exception as error:  # noqa: BLE001  whatever it is, the usual model is not to suffer by it
+        log_failure(ctx, tenant, "train-demand", error)
+        why = " ".join(str(error).split())[:200]
+    trouble = f"there is no challenger {given.challenger}: {why}"
+    say(trouble)
+    return None, trouble
+
+
+def _in_turn(training: Training, rival: Training | None, champion: ModelRef | None) -> list[Training]:
+    """Who is judged first. There is one trial at a time: the better one of the last fold has it, the other is refused.
+
+    Where nobody is champion the usual model comes first: no rival serves before it has been tried by night.
+    """
+    if rival is None:
+        return [training]
+    both = [training, rival]
+    return sorted(both, key=lambda t: t.scores[t.judged.until][ENSEMBLE][METRIC]) if champion else both
+
+
+def _settle(ctx: Context, tenant: str, training: Training, data: Data, pinned: Pinned, registry: Registry) -> None:
+    """Register a training, and give it its role."""
+    say = teller(ctx, tenant)
     manifest = TrainingManifest.of(tenant, training, pinned.versions, code_version())
     champion, challenger = registry.champion(tenant), registry.challenger(tenant)
     twin = next((r for r in (champion, challenger) if r and _same(manifest, r, registry)), None)
     if twin:
         same = f"version {twin.version} was made from the same rows with the same parameters: nothing is registered"
         say(same)
-        ctx.outcomes[tenant] = Outcome("ok", 0, same)
+        ctx.outcomes.setdefault(tenant, Outcome("ok", 0, same))
         return
     ref = _log(tenant, training, manifest, registry)
     decision = judge(training, data, champion, registry, challenger)
@@ -104,8 +146,7 @@ def _same(manifest: TrainingManifest, ref: ModelRef, registry: Registry) -> bool
 
 def data_of(pinned: Pinned, tenant: str, night: date, given: Parameters) -> Data:
     """What a training of `tenant` is given, in days or in weeks. Raises TenantError where there is nothing of it."""
-    make = training_data if given.counts == DAY else training_weeks
-    return make(pinned, tenant, night, given)
+    return training_frames(pinned, tenant, night, given).data(night, given)
 
 
 def teller(ctx: Context, tenant: str) -> Callable[[str], None]:
@@ -152,7 +193,7 @@ def record(training: Training, manifest: TrainingManifest) -> dict[str, Any]:
     return {
         "params": training.model.parameters.to_dict()
         | {"weights": blend.to_dict()["weights"], "kept": list(blend.members)},
-        "scores": training.scores,
+        "scores": {fold: of | training.reconciled.get(fold, {}) for fold, of in training.scores.items()},
         "seconds": training.seconds,
         "manifest": manifest.to_dict(),
         "figures": plots.figures(training.judged, training.quantiles, training.scores),
@@ -166,7 +207,11 @@ def judge(
     fold, given = training.judged, training.model.parameters
     last = training.scores[fold.until]
     trouble, its = None, None
-    evidence: dict[str, Any] = {"folds": training.scores, "last_fold_from": fold.until}
+    evidence: dict[str, Any] = {
+        "folds": training.scores,
+        "last_fold_from": fold.until,
+        "reconciled": training.reconciled,
+    }
     if champion is not None:
         try:
             model = registry.load(champion)
@@ -191,7 +236,7 @@ def judge(
         evidence,
         trouble,
         challenger,
-        tried_by_night=given.counts == DAY and given.horizon >= TRIAL_AHEAD,
+        tried_by_night=given.horizon * given.counts.days >= TRIAL_AHEAD,
     )
 
 

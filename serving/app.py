@@ -35,6 +35,7 @@ from serving.runs import Ledger
 from serving.shield import Shield
 from serving.state.database import State, open_state
 from serving.status import StatusRoutes
+from serving.sums import Sums
 from serving.tenants import TenantRoutes
 
 TITLE = "ÜretimIQ API"
@@ -74,7 +75,7 @@ def create_app(
     problems.install(app)
     _add_layers(app, settings, limits, identity)
     _add_health(app, forecasts, state)
-    app.include_router(TenantRoutes(forecasts, Explanations(lake, forecasts), now).router)
+    app.include_router(TenantRoutes(forecasts, Sums(lake, forecasts), Explanations(lake, forecasts), now).router)
     app.include_router(StatusRoutes(lake, ledger, now).router)
     door = Door(limits, settings.rate_sign_in)
     app.include_router(AuthRoutes(identity, door).router)

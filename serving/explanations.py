@@ -9,6 +9,7 @@ from typing import Any
 from expectations.tables import DEMAND_EXPLANATIONS
 from serving.forecasts import Forecasts, Found
 from serving.lake import AnswerError, Lake, NotThereError, Snapshot
+from serving.nights import Night
 
 _ONE = """
     SELECT * FROM files WHERE tenant = $tenant AND night = $night AND site = $site AND product = $product
@@ -28,7 +29,7 @@ class UnknownExplanationError(AnswerError):
     def __init__(self, tenant: str, night: date, site: str, product: str) -> None:
         super().__init__(
             f"'{tenant}' has no explanation of {site}/{product} in the night of {night}: take the series from "
-            f"/v1/tenants/{tenant}/series; if it is there, run `uretimiq run explain-demand --date {night}` (forecasts of weeks are not explained)"
+            f"/v1/tenants/{tenant}/series; if it is there, run `uretimiq run explain-demand --date {night}`"
         )
 
 
@@ -40,7 +41,7 @@ class Explanations:
         self._forecasts = forecasts
         self._table = lake.table(DEMAND_EXPLANATIONS)
 
-    def one(self, tenant: str, site: str, product: str, night: date | None) -> tuple[Found, dict[str, Any]]:
+    def one(self, tenant: str, site: str, product: str, night: date | None) -> tuple[Found[Night], dict[str, Any]]:
         """The night that is served, and the explanation of a series in it.
 
         Raises UnknownExplanationError, and what `Forecasts.night` raises.
@@ -65,13 +66,20 @@ class Explanations:
 
 
 def _answer(row: dict[str, Any]) -> dict[str, Any]:
-    drivers = {n.removeprefix("units_"): row[n] for n in _DRIVERS if n not in NOT_DRIVERS}
+    # an explanation of before there was a driver tells nothing of it
+    drivers = {n.removeprefix("units_"): row.get(n) or 0.0 for n in _DRIVERS if n not in NOT_DRIVERS}
+    by_day = json.loads(row["by_day"])
+    nothing = [0.0] * len(by_day["level"])
+    changes = json.loads(row["changes"]) if row["changes"] else None
+    if changes:
+        changes = {"factors": {}} | changes | {"drivers": dict.fromkeys(drivers, 0.0) | changes["drivers"]}
     return {
         **{name: row[name] for name in PLAIN},
         "drivers": drivers,
-        "by_day": json.loads(row["by_day"]),
+        "by_day": dict.fromkeys(drivers, nothing) | by_day,
+        "factors": json.loads(row.get("factors") or "{}"),
         "cases": json.loads(row["cases"]),
-        "changes": json.loads(row["changes"]) if row["changes"] else None,
+        "changes": changes,
         **{name: row[name] for name in WHENCE},
         "text": {"tr": row["text_tr"], "en": row["text_en"]},
     }

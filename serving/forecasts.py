@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Generic
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,7 +16,7 @@ import pyarrow.dataset as ds
 
 from expectations.tables import DEMAND_FORECAST
 from serving.lake import AnswerError, Lake, NotThereError, Snapshot
-from serving.nights import JSON, Night, NightKey, Shelf, Summary
+from serving.nights import JSON, H, Night, NightKey, Shelf, Summary
 from serving.render import json_lines
 from serving.runs import Ledger, Runs
 
@@ -24,7 +24,7 @@ SHELF_BYTES = 512 * 2**20  # 300 tenants of 41 products take 190 MB, one tenant 
 FOUND_KEPT = 5000  # answers to "which night" kept
 
 # What a row of an answer leaves out: it is the same in all rows (and in the answer's head), or is asked by id.
-NOT_IN_ROWS = ("tenant", "table_versions", "run_id", "available_at", "night_month")
+NOT_IN_ROWS = ("tenant", "table_versions", "run_id", "available_at", "night_month", "units_hierarchy")
 ROW_COLUMNS = tuple(c.name for c in DEMAND_FORECAST.columns if c.name not in NOT_IN_ROWS)
 
 _NIGHTS = """
@@ -35,7 +35,7 @@ _SERIES = """
     SELECT site, product, min(date) AS first_date, max(date) AS last_date, count(*) AS periods FROM rows
     GROUP BY site, product ORDER BY site, product
 """
-_SUMMARY = """
+SUMMARY = """
     SELECT max(cut_off) AS cut_off, max(available_at) AS available_at, mode(period) AS period,
         mode(model_name) AS model_name, mode(model_version) AS model_version FROM rows
 """
@@ -94,10 +94,10 @@ class GoneError(AnswerError):
 
 
 @dataclass(frozen=True)
-class Found:
+class Found(Generic[H]):
     """A night, the table's version that it was found in, and the runs by which it was judged."""
 
-    night: Night
+    night: H
     version: int
     runs: Runs
 
@@ -109,26 +109,26 @@ class Forecasts:
         self._lake = lake
         self._ledger = ledger
         self.table = lake.table(DEMAND_FORECAST)
-        self._shelf = Shelf(shelf_bytes)
+        self._shelf: Shelf[Night] = Shelf(shelf_bytes)
         self._found: OrderedDict[tuple[object, ...], NightKey] = OrderedDict()
         self._lock = threading.Lock()
         self._looker = ThreadPoolExecutor(1, "look")
         self._looking: Future[None] = self._looker.submit(lambda: None)
 
-    def night(self, tenant: str, night: date | None = None) -> Found:
+    def night(self, tenant: str, night: date | None = None) -> Found[Night]:
         """The last good night of `tenant`, or that of date `night`.
 
         Raises UnknownTenantError, NoGoodNightError, UnknownNightError, NotThereError, UnreadableError.
         """
         runs = self._ledger.runs()
 
-        def work(snapshot: Snapshot) -> Found:
+        def work(snapshot: Snapshot) -> Found[Night]:
             key = self._find(snapshot, runs, tenant, night)
             return Found(self._shelf.get(key, lambda: self._read(snapshot, key)), snapshot.version, runs)
 
         return self._lake.read(self.table, work)
 
-    def at_hand(self, tenant: str, night: date | None) -> Found | None:
+    def at_hand(self, tenant: str, night: date | None) -> Found[Night] | None:
         """What `night()` gives, if that is in memory and was so within WAIT_SECONDS.
 
         Where a look into storage is due, a thread does it meanwhile: under load no request waits for it.
@@ -142,11 +142,9 @@ class Forecasts:
             self._looking = self._looker.submit(self._look)
         return Found(found, held.version, runs) if found else None
 
-    def pinned(self, key: NightKey, version: int) -> Found:
+    def pinned(self, key: NightKey, version: int) -> Found[Night]:
         """The night that a cursor began with, though a newer one has come since. Raises GoneError, UnreadableError."""
-        runs = self._ledger.runs()
-        if not _is_good(key.runs, key.tenant, runs):
-            raise GoneError(key.night)
+        runs = self.good(key)
         night = self._lake.read(self.table, lambda snapshot: self._read_if_there(snapshot, key))
         if night is None:  # written anew since: the version that the cursor names still has it, until the next vacuum
             try:
@@ -156,6 +154,13 @@ class Forecasts:
         if night is None:
             raise GoneError(key.night)
         return Found(night, version, runs)
+
+    def good(self, key: NightKey) -> Runs:
+        """The runs by which a night that was served before still may be. Raises GoneError, UnreadableError."""
+        runs = self._ledger.runs()
+        if not _is_good(key.runs, key.tenant, runs):
+            raise GoneError(key.night)
+        return runs
 
     def one(self, tenant: str, forecast_id: str) -> dict[str, Any]:
         """The whole row of one forecast, of whichever good night.
@@ -168,7 +173,7 @@ class Forecasts:
             row: dict[str, Any]
             params: dict[str, object] = {"tenant": tenant, "forecast_id": forecast_id}
             for month in _months(snapshot, tenant, runs):  # newest first: a planner asks about what he sees
-                for row in self._lake.query(_ONE, params, files=_files(snapshot, tenant, month)).to_pylist():
+                for row in self._lake.query(_ONE, params, files=files_of(snapshot, tenant, month)).to_pylist():
                     if _is_good((row["run_id"],), tenant, runs):
                         return row
             raise UnknownForecastError(tenant, forecast_id)
@@ -187,7 +192,7 @@ class Forecasts:
             if asked in self._found:
                 self._found.move_to_end(asked)
                 return self._found[asked]
-        months = [_month(night)] if night else _months(snapshot, tenant, runs)
+        months = [month_of(night)] if night else _months(snapshot, tenant, runs)
         good = (
             key
             for month in months
@@ -207,22 +212,22 @@ class Forecasts:
 
     def _nights(self, snapshot: Snapshot, tenant: str, month: str) -> list[NightKey]:
         """The tenant's nights of one month, newest first, good or not."""
-        nights = self._lake.query(_NIGHTS, {"tenant": tenant}, files=_files(snapshot, tenant, month)).to_pylist()
+        nights = self._lake.query(_NIGHTS, {"tenant": tenant}, files=files_of(snapshot, tenant, month)).to_pylist()
         return [NightKey(tenant, row["night"], tuple(sorted(row["runs"]))) for row in nights]
 
     def _read_if_there(self, snapshot: Snapshot, key: NightKey) -> Night | None:
         found = self._shelf.find(key)
-        if found is None and key in self._nights(snapshot, key.tenant, _month(key.night)):
+        if found is None and key in self._nights(snapshot, key.tenant, month_of(key.night)):
             found = self._shelf.get(key, lambda: self._read(snapshot, key))
         return found
 
     def _read(self, snapshot: Snapshot, key: NightKey) -> Night:
         params: dict[str, object] = {"tenant": key.tenant, "night": key.night}
-        files = _files(snapshot, key.tenant, _month(key.night))
+        files = files_of(snapshot, key.tenant, month_of(key.night))
         rows = self._lake.query(_ROWS, params, files=files)
         series = self._lake.query(_SERIES, {}, rows=rows)
-        summary = Summary(**self._lake.query(_SUMMARY, {}, rows=rows).to_pylist()[0])
-        columns = {name: _compact(name, rows[name]) for name in ROW_COLUMNS}
+        summary = Summary(**self._lake.query(SUMMARY, {}, rows=rows).to_pylist()[0])
+        columns = {name: compact(name, rows[name]) for name in ROW_COLUMNS}
         answered = pa.table(columns)
         return Night(key, answered.append_column(JSON, json_lines(answered)), series, summary)
 
@@ -231,7 +236,7 @@ def _is_good(run_ids: tuple[str, ...], tenant: str, runs: Runs) -> bool:
     return not any((tenant, run) in runs.withheld for run in run_ids)
 
 
-def _month(night: date) -> str:
+def month_of(night: date) -> str:
     return night.strftime("%Y-%m")
 
 
@@ -247,11 +252,11 @@ def _months(snapshot: Snapshot, tenant: str, runs: Runs) -> list[str]:
     raise UnknownTenantError(tenant)
 
 
-def _files(snapshot: Snapshot, tenant: str, month: str) -> ds.Dataset:
+def files_of(snapshot: Snapshot, tenant: str, month: str) -> ds.Dataset:
     return snapshot.dataset([("tenant", "=", tenant), ("night_month", "=", month)])
 
 
-def _compact(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+def compact(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Times become text as they are answered; what repeats is kept once."""
     if pa.types.is_timestamp(column.type):
         column = pc.strftime(column.cast(pa.timestamp("s", "UTC"), safe=False), "%Y-%m-%dT%H:%M:%SZ")

@@ -1,14 +1,15 @@
-"""A tenant's night in memory: its forecasts in order, found by series; and the nights read last, within bounds."""
+"""A tenant's night in memory: its forecasts in order, found by series, or its sums; and the nights read last, within bounds."""
 
 from __future__ import annotations
 
 import threading
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import accumulate
+from typing import Generic, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -64,22 +65,42 @@ class Summary:
     model_version: str | None
 
 
-class Night:
-    """The rows of one night, ordered by site, product and date.
+class Held:
+    """The rows of one night: `rows` is an Arrow table of the answer's columns and of JSON."""
 
-    `rows`: Arrow table of the answer's columns and of JSON. `series`: ordered by site and product.
-    """
-
-    def __init__(self, key: NightKey, rows: pa.Table, series: pa.Table, summary: Summary) -> None:
+    def __init__(self, key: NightKey, rows: pa.Table, summary: Summary) -> None:
         self.key = key
         self.rows = rows
         self.summary = summary
+        self.bytes = rows.nbytes
+
+
+H = TypeVar("H", bound=Held)
+
+
+class SumsNight(Held):
+    """The sums of one night, in the order of their keys."""
+
+    def select(self, wanted: Mapping[str, tuple[str, ...]]) -> pa.Table:
+        """The rows of which each column named has one of the values, in order. No values mean all."""
+        found = self.rows
+        for column, values in wanted.items():
+            if values:
+                found = found.filter(pc.is_in(found[column], pa.array(values, pa.string())))
+        return found
+
+
+class Night(Held):
+    """The forecasts of one night, ordered by site, product and date. `series`: ordered by site and product."""
+
+    def __init__(self, key: NightKey, rows: pa.Table, series: pa.Table, summary: Summary) -> None:
+        super().__init__(key, rows, summary)
         periods = series["periods"].to_pylist()
         offsets = accumulate(periods, initial=0)
         columns = [series[name].to_pylist() for name in ("site", "product", "first_date", "last_date")]
         self.series = [Series(*values) for values in zip(*columns, periods, offsets, strict=False)]
         self._by_code = {(s.site, s.product): i for i, s in enumerate(self.series)}
-        self.bytes = rows.nbytes + SERIES_BYTES * len(self.series)
+        self.bytes += SERIES_BYTES * len(self.series)
 
     def select_series(self, sites: tuple[str, ...], products: tuple[str, ...]) -> list[int]:
         """Positions in `series` of those asked for, in order."""
@@ -125,7 +146,7 @@ class Night:
         return spans
 
 
-class Shelf:
+class Shelf(Generic[H]):
     """The nights used last, at most `max_bytes` of them; each is read by one thread while others for it wait.
 
     At most READS are read at a time: reading takes several times the memory of what is kept.
@@ -133,7 +154,7 @@ class Shelf:
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._nights: OrderedDict[NightKey, Night] = OrderedDict()
+        self._nights: OrderedDict[NightKey, H] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
         self._reading: dict[NightKey, threading.Lock] = {}
@@ -143,7 +164,7 @@ class Shelf:
     def bytes(self) -> int:
         return self._bytes
 
-    def find(self, key: NightKey) -> Night | None:
+    def find(self, key: NightKey) -> H | None:
         """The night if it is here."""
         with self._lock:
             night = self._nights.get(key)
@@ -151,7 +172,7 @@ class Shelf:
                 self._nights.move_to_end(key)
             return night
 
-    def get(self, key: NightKey, read: Callable[[], Night]) -> Night:
+    def get(self, key: NightKey, read: Callable[[], H]) -> H:
         """The night, read if it is not here. A night above `max_bytes` by itself is given but not kept."""
         night = self.find(key)
         if night:
@@ -169,7 +190,7 @@ class Shelf:
                     self._reading.pop(key, None)
         return night
 
-    def _keep(self, night: Night) -> Night:
+    def _keep(self, night: H) -> H:
         if night.bytes > self._max_bytes:
             return night
         with self._lock:

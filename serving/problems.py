@@ -55,6 +55,11 @@ KINDS = {
         "No such explanation",
         "'acme' has no explanation of ankara/P-9 in the night of 2026-03-01: take the series from /v1/tenants/acme/series",
     ),
+    "no-sums": Kind(
+        404,
+        "No sums of the night",
+        "the night of 2026-03-01 of 'acme' has no sums: they need a champion that knows them",
+    ),
     "unauthorized": Kind(
         401, "Not signed in", "sign in at /v1/auth/token, or send an API key: Authorization: Bearer ...", audited=True
     ),

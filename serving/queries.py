@@ -15,6 +15,16 @@ from serving.problems import Problem, told
 
 LIMIT, MOST_ROWS, MOST_CODES = 1000, 10_000, 200
 Code = Annotated[str, Field(min_length=1, max_length=100)]
+Level = Literal[
+    "site/product",
+    "site",
+    "site/group",
+    "site/sub_group",
+    "tenant",
+    "tenant/group",
+    "tenant/sub_group",
+    "tenant/product",
+]
 Q = TypeVar("Q", bound="NightQuery")
 
 
@@ -46,7 +56,22 @@ class ForecastQuery(SeriesQuery):
     bom: bool = Field(False, description="Begin CSV with a byte order mark, by which Excel knows UTF-8")
 
 
-_LISTS = {"site", "product"}
+class SumsQuery(SeriesQuery):
+    """What the list of sums can be asked."""
+
+    level: list[Level] = Field([], description="Only these levels, as in a row; repeat for several")
+    period: list[Literal["day", "week", "month"]] = Field([], description="Only days, weeks or months")
+    product_group: list[Code] = Field([], max_length=MOST_CODES, description="Only these groups; repeat for several")
+    product_sub_group: list[Code] = Field([], max_length=MOST_CODES, description="Only these sub-groups")
+
+    @property
+    def wanted(self) -> dict[str, tuple[str, ...]]:
+        """The values asked for by column."""
+        return {name: tuple(getattr(self, name)) for name in SUM_FILTERS}
+
+
+SUM_FILTERS = ("period", "level", "site", "product_group", "product_sub_group", "product")
+_LISTS = set(SUM_FILTERS)
 
 
 def read(model: type[Q], request: Request) -> Q:

@@ -10,8 +10,9 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from expectations.contract import Column
-from expectations.tables import DEMAND_FORECAST
+from expectations.tables import DEMAND_FORECAST, DEMAND_FORECAST_SUMS
 from serving.forecasts import ROW_COLUMNS
+from serving.sums import SUM_COLUMNS
 
 _PYTHON = {pa.string(): str, pa.date32(): date, pa.int32(): int, pa.int64(): int, pa.float64(): float}
 
@@ -42,6 +43,7 @@ def _model(name: str, columns: Iterable[Column], base: type[Answer] = Answer) ->
 
 
 ForecastRow = _model("ForecastRow", (DEMAND_FORECAST.by_name[name] for name in ROW_COLUMNS))
+SumRow = _model("SumRow", (DEMAND_FORECAST_SUMS.by_name[name] for name in SUM_COLUMNS))
 _FULL = tuple(c for c in DEMAND_FORECAST.columns if c.name not in ("night_month", "table_versions"))
 _FullRow = _model("ForecastWhole", _FULL)
 
@@ -61,7 +63,7 @@ class NewerNight(Answer):
     reason: str | None
 
 
-class Head(Answer):
+class NightHead(Answer):
     """Which night is answered, and how old it is."""
 
     tenant: str
@@ -70,7 +72,6 @@ class Head(Answer):
     available_at: datetime = Field(description="When the forecasts could be known")
     age_seconds: int = Field(description="Time since `available_at` [s]")
     age_days: int = Field(description="Days from the night to today (UTC); 1 is usual [d]")
-    period: Literal["day", "week"] = Field(description="What is forecast: days, or weeks by their Mondays")
     model_name: str | None = Field(description="Model of most rows; null where fallbacks stood in for all")
     model_version: str | None
     newer_night: NewerNight | None = Field(
@@ -78,10 +79,22 @@ class Head(Answer):
     )
 
 
+class Head(NightHead):
+    """The same, of forecasts that all count in one period."""
+
+    period: Literal["day", "week"] = Field(description="What is forecast: days, or weeks by their Mondays")
+
+
 class ForecastPage(Head):
     total: int = Field(description="Rows that the query finds, over all pages")
     next: str | None = Field(description="Address of the next page; null on the last")
     forecasts: list[ForecastRow]  # type: ignore[valid-type]
+
+
+class SumsPage(NightHead):
+    total: int = Field(description="Rows that the query finds, over all pages")
+    next: str | None = Field(description="Address of the next page; null on the last")
+    sums: list[SumRow]  # type: ignore[valid-type]
 
 
 class OneForecast(Answer):
@@ -112,6 +125,8 @@ class Drivers(Answer):
     trend: float = Field(description="By the way of the latest weeks [piece]")
     price: float = Field(description="By price and promotions of late [piece]")
     holiday: float = Field(description="By holidays and other known events, beside ordinary days [piece]")
+    factor: float = Field(description="By numbers from outside, as weather or prices of raw materials [piece]")
+    hierarchy: float = Field(description="By forecasts of groups, sites and the whole [piece]")
     other: float = Field(description="By nothing of these [piece]")
 
 
@@ -123,6 +138,8 @@ class DriversByDay(Answer):
     trend: list[float]
     price: list[float]
     holiday: list[float]
+    factor: list[float]
+    hierarchy: list[float]
     other: list[float]
 
 
@@ -146,6 +163,7 @@ class Changes(Answer):
     units: float = Field(description="The difference [piece]")
     share: float | None = Field(description="Of `units_before`; null where that is nothing")
     drivers: Drivers = Field(description="The difference by driver; of two models, if the model is another")
+    factors: dict[str, float] = Field(description="Its driver `factor` by their names [piece]")
     method_changed: bool
     model_changed: bool
     model_version: str | None
@@ -167,6 +185,9 @@ class Explained(Answer):
     units_change: float | None = Field(description="Beside it, of the days that both forecast [piece]")
     drivers: Drivers = Field(description="They add up to `units_q50`")
     by_day: DriversByDay
+    factors: dict[str, list[float]] = Field(
+        description="The pieces of `factor` for each day ahead, by its name [piece]"
+    )
     cases: list[Case] = Field(description="The nearest first")
     changes: Changes | None
     method: str

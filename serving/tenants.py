@@ -1,4 +1,4 @@
-"""The addresses under /v1/tenants/{tenant}: forecasts, one forecast, its explanation, series. Each reads that tenant's rows alone."""
+"""The addresses under /v1/tenants/{tenant}: forecasts, their sums, one forecast, its explanation, series. Each reads that tenant's rows alone."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from serving import examples, schemas
 from serving.explanations import Explanations
 from serving.forecasts import Forecasts, Found
 from serving.identity.access import Access
-from serving.nights import JSON, Night, Selection
+from serving.nights import JSON, H, Night, Selection
 from serving.paging import Cursor, decode, encode, fingerprint
 from serving.problems import Problem, responses
-from serving.queries import LIMIT, ForecastQuery, NightQuery, SeriesQuery, parameters, read
+from serving.queries import LIMIT, ForecastQuery, NightQuery, SeriesQuery, SumsQuery, parameters, read
 from serving.render import CSV, csv_pieces, json_bytes, json_page, wants_csv
+from serving.sums import Sums
 
 TENANT_KINDS = ("unknown-tenant", "no-good-night", "unknown-night", "no-night-yet", "unreadable")
 
@@ -32,16 +33,21 @@ Code = Annotated[str, Path(max_length=100, description="As in a row of the forec
 
 
 class TenantRoutes:
-    """The four addresses; `router` holds them."""
+    """The five addresses; `router` holds them."""
 
-    def __init__(self, forecasts: Forecasts, explanations: Explanations, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, forecasts: Forecasts, sums: Sums, explanations: Explanations, now: Callable[[], datetime]
+    ) -> None:
         self._forecasts = forecasts
+        self._sums = sums
         self._explanations = explanations
         self._now = now
         needs = [Depends(Access("forecasts:read"))]
         self.router = APIRouter(prefix="/v1/tenants/{tenant}", tags=["forecasts"], dependencies=needs)
         paged = ("bad-cursor", "cursor-gone")
         self._add("/forecasts", self.forecasts, schemas.ForecastPage, examples.PAGE, ForecastQuery, paged)
+        # before the next one, which would take the word for an id
+        self._add("/forecasts/sums", self.sums, schemas.SumsPage, examples.SUMS, SumsQuery, (*paged, "no-sums"))
         self._add(
             "/forecasts/{forecast_id}", self.forecast, schemas.OneForecast, examples.ONE, None, ("unknown-forecast",)
         )
@@ -82,7 +88,7 @@ class TenantRoutes:
             return self._page(tenant, query, accept, at_hand)
         return await run_in_threadpool(self._page, tenant, query, accept)
 
-    def _page(self, tenant: str, query: ForecastQuery, accept: str, at_hand: Found | None = None) -> Response:
+    def _page(self, tenant: str, query: ForecastQuery, accept: str, at_hand: Found[Night] | None = None) -> Response:
         if query.first and query.last and query.first > query.last:
             raise Problem("bad-request", f"query from: {query.first} is after to={query.last}")
         as_csv = wants_csv(query.format, accept)
@@ -101,6 +107,24 @@ class TenantRoutes:
         next_page = _next(f"/v1/tenants/{quote(tenant)}/forecasts", query, cursor, limit, rows.num_rows, asked)
         page = rows[JSON].slice(cursor.offset, limit)
         content = json_page({**head, "total": rows.num_rows, "next": next_page}, "forecasts", page)
+        return _json(content, head, next_page)
+
+    def sums(self, tenant: Tenant, request: Request) -> Response:
+        """The last good night's sums over groups, sites and the tenant, by day, week and month, in the order of these names."""
+        query = read(SumsQuery, request)
+        asked = fingerprint("sums", tenant, query.wanted, query.night)
+        if query.cursor:
+            cursor = decode(query.cursor, tenant, asked)
+            found = self._sums.pinned(cursor.key, cursor.version)
+        else:
+            found = self._sums.night(tenant, query.night)
+            cursor = _start(found)
+        rows = found.night.select(query.wanted)
+        head, limit = self._head(found), query.limit or LIMIT
+        del head["period"]  # each row has its own
+        next_page = _next(f"/v1/tenants/{quote(tenant)}/forecasts/sums", query, cursor, limit, rows.num_rows, asked)
+        page = rows[JSON].slice(cursor.offset, limit)
+        content = json_page({**head, "total": rows.num_rows, "next": next_page}, "sums", page)
         return _json(content, head, next_page)
 
     def forecast(
@@ -131,7 +155,7 @@ class TenantRoutes:
         content = {**head, "total": len(chosen), "next": next_page, "series": page}
         return _json(json_bytes(content), head, next_page)
 
-    def _open(self, tenant: str, query: SeriesQuery, asked: str) -> tuple[Found, Cursor]:
+    def _open(self, tenant: str, query: SeriesQuery, asked: str) -> tuple[Found[Night], Cursor]:
         """The night to answer from and where to begin in it."""
         if query.cursor:
             cursor = decode(query.cursor, tenant, asked)
@@ -139,7 +163,7 @@ class TenantRoutes:
         found = self._forecasts.night(tenant, query.night)
         return found, _start(found)
 
-    def _head(self, found: Found) -> dict[str, Any]:
+    def _head(self, found: Found[H]) -> dict[str, Any]:
         key, summary, now = found.night.key, found.night.summary, self._now()
         failed = found.runs.failed_since(key.tenant, key.night)
         newer = failed and {"night": failed["date"], **{k: failed[k] for k in ("job", "status", "reason")}}
@@ -157,7 +181,7 @@ class TenantRoutes:
         }
 
 
-def _start(found: Found) -> Cursor:
+def _start(found: Found[H]) -> Cursor:
     return Cursor(found.night.key, found.version, 0)
 
 

@@ -40,6 +40,7 @@ class Run:
     method: str
     known: int
     seconds: float
+    processor: float  # seconds of all cores together
     peak_mib: float
     scores: dict[str, float]
     detail: dict[str, Any]
@@ -70,14 +71,15 @@ def run(method: str, problem: Problem, known: int, folder: Path, data: Path) -> 
             raise SystemExit(f"{method} on {problem.name} ended with {done.status}: see {file.with_suffix('.log')}")
         lines = done.printed.strip().splitlines()
         detail = json.loads(lines[-1]) if method == OURS else {}
-        cost = {"seconds": round(done.wall, 1), "peak_mib": round(done.peak_mib), "detail": detail}
+        cost = {"seconds": round(done.wall, 1), "processor": round(done.processor, 1)}
+        cost |= {"peak_mib": round(done.peak_mib), "detail": detail}
         cost_file.write_text(json.dumps(cost))
     cost = json.loads(cost_file.read_text())
     with np.load(file) as said:
         quantiles: Floats | None = said.get("quantiles")
         point = said.get("point", None if quantiles is None else quantiles[..., 1])
     scores = report.scores(problem, known, point, quantiles)
-    return Run(problem.name, method, known, cost["seconds"], cost["peak_mib"], scores, cost["detail"])
+    return Run(problem.name, method, known, scores=scores, **cost)
 
 
 def runs(problem: Problem, given: argparse.Namespace) -> Iterator[Run]:

@@ -2,14 +2,14 @@
 
     python -m bench.demand.levels PROBLEM --data DATA --folds 6
 
-A fold is forecast with blend, dependence and widths of the folds before it alone. `bottom-up` are our sums; `direct` is what the
-same members say of a sum that is a series of the panel itself, by day and in M5 alone, whose levels are given.
+A fold is forecast with blend, dependence and widths of the folds before it alone. `bottom-up` are our sums, `reconciled` the same
+after forecasts of sums have moved the series, where the folds before say that it pays; `direct` is what the same members say of
+a sum that is a series of the panel itself, by day and in M5 alone, whose levels are given.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,67 +20,75 @@ import pandas as pd
 
 from bench.demand.ours import data_of, on_processes
 from bench.demand.problems import load
-from models.demand import evaluate, sums_training, training
+from models.demand import evaluate, reconcile_training, sums_training, training
 from models.demand.arrays import Floats
 from models.demand.ensemble import Blend
 from models.demand.folds import Fold, ask, last_days
 from models.demand.hierarchy import BOTTOM, Hierarchy
 from models.demand.parameters import Parameters, parameters
+from models.demand.reconcile import SumForecasts
 from models.demand.spans import DAY, spans
-from models.demand.sums import points
+from models.demand.sums import Sums
+from models.demand.sums_training import Night
 from models.demand.vocabulary import Vocabulary
 
 # Levels of M5 by our names of theirs; level 9 is the bottom.
 M5 = {"1": "tenant", "3": "site", "4": "tenant/group", "5": "tenant/sub_group", "8": "site/group"}
 
 
-def folds_of(name: str, data: Path, given: Parameters) -> list[Fold]:
-    """The members' forecasts of all folds, the last of which is the test."""
+def folds_of(name: str, data: Path, given: Parameters) -> tuple[list[Fold], reconcile_training.Fitted]:
+    """The members' forecasts of all folds, the last of which is the test, and paths of sums up to their last days."""
     problem = load(name, data)
     known = data_of(problem, problem.units.shape[1], given)
     words = Vocabulary.learn(known.origins, known.calendar)
     clock = training.Clock(lambda text: print(f"  {text}", file=sys.stderr, flush=True))
     days = last_days(known, given)
     ways = training.ways_of(known, days, given, on_processes, clock)
-    return [
+    folds = [
         ask(known, day, members, members.names, given)
         for day in days
         for members in (training.fitted(known, day, given.members, words, ways[day], given, clock),)
     ]
+    with clock.of("paths of sums"):
+        return folds, reconcile_training.fit_folds(known, folds, given, on_processes)
 
 
-def scored(folds: Sequence[Fold], given: Parameters) -> Iterator[dict[str, Any]]:
+def scored(folds: Sequence[Fold], of_sums: reconcile_training.Fitted, given: Parameters) -> Iterator[dict[str, Any]]:
     """Rows of every fold from the third on, and each of its nights: coverage by level and period, RMSSE by level."""
     names = tuple(n for n in given.members if all(n in fold.members for fold in folds))
     for position in range(2, len(folds)):
         blend = training.blended(list(folds[:position]), names)
         blend = blend.only(blend.used)
-        sums = sums_training.fit(folds[:position], blend, given.seed)
-        fold = folds[position]
-        for night in sums_training.nights([fold], blend):
-            at = {"fold": position, "after": night.day - fold.last_day}
-            named = night.origins.hierarchy
-            point = points(night.quantiles, night.origins)
-            tree = Hierarchy.of(named)
-            pieces = spans(night.day, given.horizon)
-            history = fold.history[: fold.judged][fold.origins.level[: fold.judged] == ""]
-            for piece in sums.forecast(night.quantiles, point, named, pieces, given.seed):
-                matrix = next((level.matrix for level in tree.levels if level.name == piece.level), None)
-                summed = night.actual if matrix is None else matrix @ night.actual
-                past = history if matrix is None else matrix @ np.nan_to_num(history)
-                row = at | {"level": piece.level, "period": piece.spans.period, "how": "bottom-up"}
-                yield row | _scores(piece.spans.sum(summed, axis=1), piece.quantiles, piece.points, past)
-            whole = evaluate.rmsse(night.actual, point, history)
-            covered = evaluate.coverage(night.actual, night.quantiles)
-            yield (
-                at
-                | {"level": BOTTOM, "period": DAY, "how": "bottom-up", "coverage": covered}
-                | {
-                    "rmsse": float(np.nanmean(whole)),
-                    "bias": evaluate.bias(night.actual, point),
-                }
-            )
+        fold, before = folds[position], list(sums_training.nights(folds[:position], blend))
+        chosen = reconcile_training.choose(folds[:position], before, of_sums)
+        tried = {"bottom-up": (before, None), "reconciled": (chosen.nights, chosen.doubt)}
+        for how, (nights, doubt) in tried.items():
+            sums = sums_training.fit(nights, fold.period.run, given.seed)
+            for night in sums_training.nights([fold], blend):
+                served = night
+                if doubt:
+                    said = SumForecasts.of(of_sums[fold.last_day], night.origins, given.horizon)
+                    served = reconcile_training.reconciled(night, said, doubt)
+                at = {"fold": position, "after": night.day - fold.last_day, "how": how}
+                yield from (at | row for row in _night(served, sums, fold, given))
         yield from _direct(fold, blend, position)
+
+
+def _night(night: Night, sums: Sums, fold: Fold, given: Parameters) -> Iterator[dict[str, Any]]:
+    """Scores of each level and period."""
+    named = night.origins.hierarchy
+    matrices = {level.name: level.matrix for level in Hierarchy.of(named).levels}
+    history = fold.history[: fold.judged][fold.origins.level[: fold.judged] == ""]
+    pieces = spans(night.day, given.horizon, given.counts)
+    for piece in sums.forecast(night.quantiles, night.points, named, pieces, given.seed):
+        matrix = matrices.get(piece.level)
+        summed = night.actual if matrix is None else matrix @ night.actual
+        past = history if matrix is None else matrix @ np.nan_to_num(history)
+        actual = piece.spans.sum(summed, axis=1)
+        yield {"level": piece.level, "period": piece.spans.period} | _scores(
+            actual, piece.quantiles, piece.points, past
+        )
+    yield {"level": BOTTOM, "period": DAY} | _scores(night.actual, night.quantiles, night.points, history)
 
 
 def _scores(actual: Floats, quantiles: Floats, point: Floats, history: Floats) -> dict[str, float]:
@@ -125,12 +133,11 @@ def main() -> int:
     parser.add_argument("problem", choices=["m5", "supplygraph"])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--folds", type=int, default=6, help="the test among them (6)")
-    parser.add_argument("--members", nargs="+", default=["seasonal_naive", "lightgbm", "lstm"])
+    parser.add_argument("--members", nargs="+", default=["seasonal_naive", "lightgbm", "lstm", "prophet"])
     asked = parser.parse_args()
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     given = parameters({"folds": asked.folds, "members": asked.members})
-    folds = folds_of(asked.problem, asked.data, given)
-    print(table(pd.DataFrame(scored(folds, given)), len(folds) - 1))
+    folds, of_sums = folds_of(asked.problem, asked.data, given)
+    print(table(pd.DataFrame(scored(folds, of_sums, given)), len(folds) - 1))
     return 0
 
 

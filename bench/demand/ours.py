@@ -108,7 +108,6 @@ def main() -> int:
     parser.add_argument("file", type=Path)
     parser.add_argument("--data", type=Path, required=True)
     given = parser.parse_args()
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # or it tells of them
     problem = load(given.problem, given.data)
     period = next(p.name for p in PERIODS.values() if p.frequency == problem.frequency)
     wanted = parameters({"period": period, "horizon": problem.horizon, **problem.settings})

@@ -44,7 +44,10 @@ def scores(problem: Problem, known: int, point: Floats, quantiles: Floats | None
 def table(problem: Problem, runs: Runs) -> str:
     """Markdown: a row for each fold and method, and what ours is beside the best peer of the fold by each metric."""
     lines = [f"### {problem.name}", ""]
-    lines += [f"| last known | method | {' | '.join(SHOWN)} | s | peak MiB |", "|---" * (len(SHOWN) + 4) + "|"]
+    lines += [
+        f"| last known | method | {' | '.join(SHOWN)} | s | processor s | peak MiB |",
+        "|---" * (len(SHOWN) + 5) + "|",
+    ]
     for known in sorted({r["known"] for r in runs}):
         day = problem.dates[known - 1].date().isoformat() if problem.bottom or problem.country else f"period {known}"
         test = " (test)" if known == problem.test else ""
@@ -53,7 +56,7 @@ def table(problem: Problem, runs: Runs) -> str:
             cells = [f"{run['scores'][m]:.3f}" if m in run["scores"] else "" for m in SHOWN]
             name = f"**{run['method']}**" if run["method"] == OURS else run["method"]
             lines.append(
-                f"| {day}{test} | {name} | {' | '.join(cells)} | {run['seconds']:.0f} | {run['peak_mib']:,.0f} |"
+                f"| {day}{test} | {name} | {' | '.join(cells)} | {run['seconds']:.0f} | {run['processor']:.0f} | {run['peak_mib']:,.0f} |"
             )
         lines += _against(of_fold, f"{day}{test}")
     return "\n".join([*lines, ""])
@@ -68,7 +71,7 @@ def _against(runs: Runs, day: str) -> list[str]:
     for metric in SHOWN:
         best = min((p["scores"][metric] for p in peers), default=np.nan) if metric in JUDGED else np.nan
         cells.append(f"{ours[metric] / best - 1:+.1%}" if np.isfinite(best) else "")
-    return [f"| {day} | ours beside the best peer | {' | '.join(cells)} | | |"]
+    return [f"| {day} | ours beside the best peer | {' | '.join(cells)} | | | |"]
 
 
 def plots(problem: Problem, runs: Runs, folder: Path) -> None:

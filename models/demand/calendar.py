@@ -1,15 +1,19 @@
-"""The calendar as it was known at a cut-off: a day's newest version that had become known by then."""
+"""The calendar as it was known at a cut-off: a day's newest version that had become known by then.
+
+With it goes what else is told of days from outside: the factors.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
 from models.demand.arrays import Floats, Ints, Singles, Strings, codes, days, micros, nan_mean, strings
+from models.demand.factors import Factors, no_rows
 from models.demand.periods import Period
 
 FLAGS = (
@@ -42,17 +46,18 @@ class Calendar:
     occasions: tuple[str, ...]
     occasion: Ints  # (rows,): position of the one name that a day has for a model, -1 for none
     names: Strings  # (rows,): tuples of all names that a day has
+    factors: Factors = field(default_factory=lambda: Factors.from_rows(no_rows()))
 
     @classmethod
-    def from_features(cls, features: pd.DataFrame) -> Calendar:
-        """From a frame with the columns of CALENDAR_FEATURES, of one tenant."""
+    def from_features(cls, features: pd.DataFrame, factors: pd.DataFrame | None = None) -> Calendar:
+        """From a frame with the columns of CALENDAR_FEATURES, and the versions of the factors; both of one tenant."""
         frame = features.assign(_day=days(features["date"]), _known=micros(features["available_at"]))
         frame = frame.sort_values(["site", "_day", "_known"], kind="stable", ignore_index=True)
         sites, site = np.unique(strings(frame["site"]), return_inverse=True)
         events = _Names.of(frame["events"])
         kinds = _Names.of(frame["event_kinds"])
         holiday = strings(frame["holiday"])
-        return cls._of(
+        made = cls._of(
             sites,
             site.astype(np.int64),
             frame["_day"].to_numpy(),
@@ -64,6 +69,7 @@ class Calendar:
             np.where(holiday != "", holiday, events.first()),
             events.after(holiday),
         )
+        return made if factors is None else replace(made, factors=Factors.from_rows(factors))
 
     @classmethod
     def _of(  # one argument a column
@@ -118,6 +124,7 @@ class Calendar:
         """With a site more for each of `groups`: the mean of its sites' numbers and kinds, and what most of them call a day.
 
         A version of such a day is known when any of its sites' is. A site that the calendar does not have counts as none.
+        Of the factors such a site has those of all sites.
         """
         own = (self.day, self.known_at, self.numbers, self.kind_share, self._occasion_names(), self.names)
         parts = [
@@ -131,7 +138,7 @@ class Calendar:
         sites, site = np.unique(np.concatenate(named), return_inverse=True)
         day, known_at = (np.concatenate([p[i] for p in parts]) for i in (0, 1))
         order = np.lexsort((known_at, day, site))
-        return Calendar._of(
+        made = Calendar._of(
             sites,
             site[order],
             day[order],
@@ -142,10 +149,11 @@ class Calendar:
             np.concatenate([p[4] for p in parts])[order],
             np.concatenate([p[5] for p in parts])[order],
         )
+        return replace(made, factors=self.factors)
 
     def in_periods(self, period: Period) -> Calendar:
         """By weeks in place of days: the share of a week's days with a flag or a kind, the least distance, the name of
-        most named days. A version of a week is known when one of any of its days is.
+        most named days, the mean of the factors. A version of a week is known when one of any of its days is.
         """
         pairs = np.unique(np.stack([self.site, period.of(self.day), self.known_at], axis=1), axis=0)
         site, number, known_at = pairs[:, 0], pairs[:, 1], pairs[:, 2]
@@ -165,9 +173,10 @@ class Calendar:
         ]
         occasion = np.array([*self.occasions, ""], dtype=object)[named.argmax(axis=1)]
         numbers = np.concatenate([nan_mean(flags, axis=0), away.min(axis=0)], axis=1)
-        return Calendar._of(
+        made = Calendar._of(
             self.sites, site, number, known_at, numbers, self.kinds, share.astype(np.float32), occasion, names
         )
+        return replace(made, factors=self.factors.in_periods(period))
 
     def _occasion_names(self) -> Strings:
         return np.array([*self.occasions, ""], dtype=object)[self.occasion]

@@ -17,8 +17,9 @@ from models.demand.ensemble import SEGMENTS
 from models.demand.fallback import dead_reason
 from models.demand.folds import Fold
 from models.demand.manifest import TrainingManifest
-from models.demand.parameters import QUANTILES, SEASONAL_NAIVE
+from models.demand.parameters import AUTOGLUON, QUANTILES, SEASONAL_NAIVE
 from models.demand.promotion import Decision
+from models.demand.reconcile_training import ALONE, RECONCILED
 from models.demand.training import ENSEMBLE, Training
 
 METRICS = ("rmsse", "mase", "wape", "mape", "bias", "pinball", "coverage")
@@ -80,10 +81,11 @@ def _weights(training: Training) -> Iterable[Sequence[str]]:
 
 
 def _use(training: Training) -> str:
+    period = training.model.parameters.period
     return (
         f"For planners: units that customers order of a product at a site, each of the next {training.model.members.horizon} "
-        "days, to plan production and stock by. For this tenant alone: it has learned from no other.\n\n"
-        "Not for: single orders or customers; days further ahead; judging people; other quantities than it has learned."
+        f"{period}s, to plan production and stock by. For this tenant alone: it has learned from no other.\n\n"
+        f"Not for: single orders or customers; {period}s further ahead; judging people; other quantities than it has learned."
     )
 
 
@@ -91,7 +93,7 @@ def _factors(training: Training) -> str:
     judged = training.judged.segment[: training.judged.judged]
     counts = ", ".join(f"{SEGMENTS[k]} {n}" for k, n in enumerate(np.bincount(judged, minlength=len(SEGMENTS))) if n)
     return (
-        "A series is *sparse* if half of its last 28 days or more have no units, a *sum* if it stands for several, else "
+        f"A series is *sparse* if half of its last 28 {training.model.parameters.period}s or more have no units, a *sum* if it stands for several, else "
         f"*regular*; *with path* if a method was fitted to it alone. Series judged in the last fold: {counts or NONE}."
     )
 
@@ -114,7 +116,10 @@ def _data(training: Training, manifest: TrainingManifest) -> str:
     )
     learned = training.model.members.words
     named = f"Names that it has learned: {len(learned.kinds)} kinds of events, {len(learned.occasions)} holidays and events."
-    return _table(("what", "value"), rows) + "\n\n" + named
+    told = (
+        f"Factors that it looks at: {', '.join(learned.factors) or 'none; none were known, or they saved too little'}."
+    )
+    return _table(("what", "value"), rows) + "\n\n" + named + "\n\n" + told
 
 
 def _analyses(training: Training) -> str:
@@ -122,9 +127,25 @@ def _analyses(training: Training) -> str:
     for fold, scores in training.scores.items():
         parts.append(f"Days after {fold}:")
         parts.append(_table(("model", *METRICS), _scores(scores)))
+    if training.reconciled:
+        parts.append(_reconciled(training))
     parts.append(f"The {ENSEMBLE} in the last fold, by segment:")
     parts.append(_table(("segment", "series", *METRICS), _by_segment(training)))
     return "\n\n".join(parts)
+
+
+def _reconciled(training: Training) -> str:
+    """What forecasts of sums bring, over all levels of the hierarchy."""
+    kept = training.model.reconciliation
+    used = f"kept, with forecasts of {len(kept.keys)} sums" if kept else "not kept"
+    names = [(name, how) for name in ("levels", "series") for how in (ALONE, RECONCILED)]
+    rows = [(fold, *(figure(of[how][name]) for name, how in names)) for fold, of in training.reconciled.items()]
+    told = (
+        f"What forecasts of sums bring, by which the series are reconciled ({used}): RMSSE over all levels, from the series to "
+        "the whole, and the series' own pinball loss, without and with them; each fold by what the others tell:"
+    )
+    head = ("days after", *(f"{'RMSSE' if name == 'levels' else 'pinball'}, {how}" for name, how in names))
+    return told + "\n\n" + _table(head, rows)
 
 
 def _scores(scores: Mapping[str, Mapping[str, float]]) -> Iterable[Sequence[str]]:
@@ -170,6 +191,8 @@ def _caveats(training: Training) -> str:
         "A quantile is right for many days together, not for each product by itself.",
         f"It stands for {training.model.parameters.fold_days} {training.model.parameters.period}s by its evidence; train again after that.",
     ]
+    if AUTOGLUON in training.model.blend.members:
+        lines.append("AutoGluon's part is not the same bit for bit when it is trained again.")
     if training.model.members.trees is None:
         lines.append("No member looks at prices.")
     return "\n".join(f"- {line}" for line in lines)

@@ -1,7 +1,7 @@
 """What forecast errors of different series and days have in common: shares of the variance of their normal scores.
 
 An error is made of parts that are common to all series, to those of a site, a group, a product, or its own; and each
-of these to all days ahead, to a week of them, or to a day: a Gaussian copula whose correlations are sums of
+of these to all periods ahead, to a run of them (a week of days, four weeks), or to one: a Gaussian copula whose correlations are sums of
 variance components. A rank template (Schaake shuffle: Clark et al. 2004, J. Hydrometeorology 5) would need as many past forecasts
 of a series as there are samples; the components are pooled over all pairs of series and days, so that a dozen nights tell
 them, a new series has them too, and nothing is stored of any series.
@@ -17,16 +17,16 @@ import numpy as np
 
 from models.demand.arrays import Floats, Ints
 
-PATH, WEEK, DAY = "path", "week", "day"
+PATH, WEEK, DAY = "path", "week", "day"  # named after days; in weeks there are as many
 TIMES = (PATH, WEEK, DAY)
 OWN = "series"
 MOST_SUMS = 1_000  # of a level: with more, its errors' common part would need more memory at night than it explains
 
 
-def buckets(time: str, horizon: int, season: int) -> Ints:
+def buckets(time: str, horizon: int, run: int) -> Ints:
     """(horizon,): the piece of the horizon in which errors of that kind are the same."""
     ahead = np.arange(horizon)
-    return np.asarray({PATH: ahead * 0, WEEK: ahead // season, DAY: ahead}[time], dtype=np.int64)
+    return np.asarray({PATH: ahead * 0, WEEK: ahead // run, DAY: ahead}[time], dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class Dependence:
     """`shares` by (level, time), adding up to 1: `level` is one of the hierarchy or OWN."""
 
     shares: dict[tuple[str, str], float]
-    season: int = 7
+    run: int = 7  # periods
 
     @classmethod
     def none(cls) -> Dependence:
         return cls({(OWN, DAY): 1.0})
 
     def to_dict(self) -> dict[str, Any]:
-        return {"shares": [[*pair, share] for pair, share in self.shares.items()], "season": self.season}
+        return {"shares": [[*pair, share] for pair, share in self.shares.items()], "season": self.run}
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> Dependence:
@@ -78,14 +78,14 @@ class Dependence:
         for time in TIMES:
             share = self.shares.get((name, time), 0.0)
             if share > 0:
-                of = buckets(time, horizon, self.season)
+                of = buckets(time, horizon, self.run)
                 drawn = random.standard_normal((many, int(of[-1]) + 1, samples), dtype=np.float32)
                 drawn *= np.float32(share**0.5)
                 found += drawn if time == DAY else drawn[:, of]
         return found
 
 
-def fit(scores: Floats, weight: Floats, night: Ints, levels: dict[str, Ints], season: int = 7) -> Dependence:
+def fit(scores: Floats, weight: Floats, night: Ints, levels: dict[str, Ints], run: int = 7) -> Dependence:
     """From normal scores of past errors, (rows, horizon) with NaN where unknown, of rows that are a series on a `night`.
 
     `weight` (rows, horizon) says how much an error counts in a sum: the width of its band. `levels` maps each level, and OWN, to
@@ -103,7 +103,7 @@ def fit(scores: Floats, weight: Floats, night: Ints, levels: dict[str, Ints], se
     kinds = [(name, time) for name in named for time in TIMES]
     shape = scores.shape[1]
     numbers = [_numbers([night, levels[name]]) for name in named]
-    times = [buckets(time, shape, season) for time in TIMES]
+    times = [buckets(time, shape, run) for time in TIMES]
     product, shared = np.zeros(len(kinds)), np.zeros((len(kinds), len(kinds)))
     for a, (na, ta) in enumerate(_grid(numbers, times)):
         product[a] = _pairs(na, ta, w * z)
@@ -115,9 +115,7 @@ def fit(scores: Floats, weight: Floats, night: Ints, levels: dict[str, Ints], se
     total = found.sum()
     if total <= 0:
         return Dependence.none()
-    return Dependence(
-        {kind: float(v / total) for kind, v in zip(kinds, found, strict=True) if v > 1e-4 * total}, season
-    )
+    return Dependence({kind: float(v / total) for kind, v in zip(kinds, found, strict=True) if v > 1e-4 * total}, run)
 
 
 def _grid(numbers: Sequence[Ints], times: Sequence[Ints]) -> list[tuple[Ints, Ints]]:

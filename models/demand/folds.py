@@ -32,6 +32,10 @@ class Data:
     panel: Panel
     last_day: int
 
+    def cut_off(self, day: int) -> int:
+        """By when something was known that may be learned from on `day`."""
+        return int(self.origins.cut_off[self.origins.day == day].max(initial=0))
+
 
 @dataclass(frozen=True)
 class Fold:
@@ -93,9 +97,7 @@ def windows(data: Data, last_day: int, given: Parameters) -> tuple[Origins, Floa
 
 def ask(data: Data, last_day: int, members: Members, names: tuple[str, ...], given: Parameters) -> Fold:
     """Let members fitted up to `last_day` forecast from it and from the weeks after, and note what happened."""
-    judged = _evaluated(data, last_day, given)
-    offsets = [o for o in given.counts.offsets if 0 < o < given.fold_days]
-    later = [_evaluated(data, last_day + offset, given) for offset in offsets]
+    judged, *later = _all_evaluated(data, last_day, given)
     rows = np.concatenate([judged, *later])
     origins = data.origins.take(rows)
     until = last_day + given.fold_days  # the next fold begins there: what it is judged by must not be learned from here
@@ -114,6 +116,18 @@ def ask(data: Data, last_day: int, members: Members, names: tuple[str, ...], giv
         judged=len(judged),
         origins=origins,
     )
+
+
+def asked(data: Data, last_day: int, given: Parameters) -> Strings:
+    """Keys of the series that `ask` asks for: a member that is fitted series by series needs no others for a fold."""
+    rows = np.concatenate(_all_evaluated(data, last_day, given))
+    return np.unique(data.origins.key[rows].astype(str)).astype(object)
+
+
+def _all_evaluated(data: Data, last_day: int, given: Parameters) -> list[Ints]:
+    """Rows that are judged: of the last day, and of the weeks after it."""
+    later = [o for o in given.counts.offsets if 0 < o < given.fold_days]
+    return [_evaluated(data, last_day + offset, given) for offset in (0, *later)]
 
 
 def evaluated(data: Data, last_day: int, given: Parameters) -> Origins:

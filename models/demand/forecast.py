@@ -32,6 +32,7 @@ COLUMNS = (
     "horizon",
     *QUANTILE_COLUMNS,
     "units_point",
+    "units_hierarchy",
     "method",
     "fallback_reason",
     "cut_off",
@@ -57,6 +58,7 @@ def forecast_of(
     `calendar` has the periods ahead (and 28 back). Quantiles are in order, not negative and finite. A champion says how
     far ahead it is asked; without one every series with enough history has seasonal naive, `horizon` periods ahead; or,
     where `floor`, a model without skill, knows that the distribution of its history is better, that distribution.
+    What sums' own forecasts make of a champion's medians is in `units_hierarchy`; what a fallback says stands.
     """
     horizon = champion.members.horizon if champion else horizon
     units = np.zeros((len(origins), horizon, 3))
@@ -73,7 +75,11 @@ def forecast_of(
     young = np.flatnonzero(method == SHORT)
     if len(young):
         units[young], reason[young] = short(origins.take(young), origins, horizon)
-    return _rows(origins, units, points(units, origins), method, reason)
+    point, factor = points(units, origins), np.ones(units.shape[:2])
+    if champion and champion.reconciliation:
+        factor = champion.reconciliation.factors(origins, units, point, method == CHAMPION)
+    moved = units[..., 1] * (factor - 1)
+    return _rows(origins, units * factor[..., None], point * factor, moved, method, reason)
 
 
 def _methods(origins: Origins, champion: DemandModel | None, floor: DemandModel | None) -> tuple[Strings, Strings]:
@@ -87,7 +93,9 @@ def _methods(origins: Origins, champion: DemandModel | None, floor: DemandModel 
     return method, reason
 
 
-def _rows(origins: Origins, units: Floats, point: Floats, method: Strings, reason: Strings) -> pd.DataFrame:
+def _rows(
+    origins: Origins, units: Floats, point: Floats, moved: Floats, method: Strings, reason: Strings
+) -> pd.DataFrame:
     n, ahead, period = len(origins), units.shape[1], origins.period
     horizon = np.tile(np.arange(1, ahead + 1, dtype=np.int32), n)
     each = np.repeat(np.arange(n), ahead)
@@ -105,6 +113,7 @@ def _rows(origins: Origins, units: Floats, point: Floats, method: Strings, reaso
         "horizon": horizon,
         **{name: units[:, :, q].reshape(-1) for q, name in enumerate(QUANTILE_COLUMNS)},
         "units_point": point.reshape(-1),
+        "units_hierarchy": moved.reshape(-1),
         "method": method[each],
         "fallback_reason": reason[each],
         "cut_off": pd.to_datetime(origins.cut_off[each], unit="us", utc=True),

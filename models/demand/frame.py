@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.demand import factors
 from models.demand.arrays import Floats, Ints, Singles, codes, divide, nan_mean
 from models.demand.calendar import DISTANCES, FLAGS, Calendar
 from models.demand.origins import PURE, UNITS, Origins
@@ -63,6 +64,7 @@ def column_names(words: Vocabulary) -> tuple[str, ...]:
         "holidays_in_same_weekdays",
         *(f"kind_{k}" for k in words.kinds),
         *(f"kind_{k}_in_same_weekdays" for k in words.kinds),
+        *factors.column_names(words.factors),
         *CATEGORIES,
     )
 
@@ -161,7 +163,9 @@ def _calendar_numbers(
             occasion_of_day[seen[0]],
         ]
     ).astype(float)
-    return numbers, np.sum(before, axis=0)[:, None], kinds, kinds_before, np.where(categories < 0, np.nan, categories)
+    outside = calendar.factors.numbers(words.factors, origins.site[origin], day, cut_off, horizon, origins.period)
+    known = np.where(categories < 0, np.nan, categories)
+    return numbers, np.sum(before, axis=0)[:, None], kinds, kinds_before, outside, known
 
 
 def _unknown(n: int) -> Floats:

@@ -83,6 +83,16 @@ class Hierarchy:
         return sparse.csr_array(sparse.vstack(parts)) if parts else sparse.csr_array((0, self.series))
 
     @cached_property
+    def keys(self) -> Strings:
+        """(sums,): the name by which a sum is found again: its site, or *, its level, and its groups and product."""
+        names = [
+            "/".join([site or "*", level.name.replace("/", " "), *rest])
+            for level in self.levels
+            for site, *rest in zip(*(level.keys.get(c, [""] * len(level)) for c in COLUMNS), strict=True)
+        ]
+        return np.array(names, dtype=object)
+
+    @cached_property
     def level_of(self) -> Ints:
         """(sums,): position in `levels` of each sum of `matrix`."""
         return np.repeat(np.arange(len(self.levels)), [len(level) for level in self.levels])

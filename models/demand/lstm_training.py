@@ -59,6 +59,8 @@ def fit(
 
 def _keras(threads: int) -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # with them sums are added up in an order of the processor's own: the same training elsewhere gives other weights
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     import keras
     import tensorflow as tf
 

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from models.demand.folds import Data
-from models.demand.parameters import Parameters, parameters
+from models.demand.parameters import AUTOGLUON, Parameters, parameters
 from models.demand.training import Training, frame_digest
 from models.demand.vocabulary import Vocabulary
 
@@ -38,6 +38,7 @@ class TrainingManifest:
         cls, tenant: str, training: Training, table_versions: Mapping[str, int], code_version: str
     ) -> TrainingManifest:
         model = training.model
+        packages = (*PACKAGES, "autogluon.timeseries") if AUTOGLUON in model.parameters.pool else PACKAGES
         return cls(
             tenant=tenant,
             night=model.parameters.counts.end(model.last_day).isoformat(),
@@ -46,7 +47,7 @@ class TrainingManifest:
             parameters=model.parameters.to_dict(),
             rows=training.rows,
             frame_hash=training.frame_hash,
-            packages={name: version(name) for name in PACKAGES},
+            packages={name: version(name) for name in packages},
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from models.demand.calendar import Calendar
 from models.demand.ensemble import Blend, segments
 from models.demand.members import Members
 from models.demand.origins import Origins
-from models.demand.parameters import HISTORY, PATHS, SEASONAL_NAIVE, Parameters, parameters
+from models.demand.parameters import HISTORY, OF_LARGEST, SEASONAL_NAIVE, Parameters, parameters
+from models.demand.reconcile import Reconciliation
 from models.demand.sums import Sums
 
 FORMAT = 3
@@ -29,7 +30,10 @@ class OtherPeriod(ValueError):
 
 @dataclass(frozen=True)
 class DemandModel:
-    """`last_day` is the last day that it learned from; `sums` is None for a weekly one, or one of before there were any."""
+    """`last_day` is the last day that it learned from; `sums` is None for one of before there were any.
+
+    `reconciliation` is None where sums of a tenant have no forecasts of their own, or where these brought nothing.
+    """
 
     parameters: Parameters
     last_day: int
@@ -37,6 +41,7 @@ class DemandModel:
     blend: Blend
     floor: str = SEASONAL_NAIVE  # of the two forecasts without skill, the better one
     sums: Sums | None = None
+    reconciliation: Reconciliation | None = None
 
     def quantiles(self, origins: Origins, calendar: Calendar) -> Floats:
         """(n, horizon, 3): quantiles 0.1, 0.5 and 0.9 in pieces; in order, not negative and finite.
@@ -66,6 +71,8 @@ class DemandModel:
         self.members.save(folder)
         if self.sums is not None:
             self.sums.save(folder)
+        if self.reconciliation is not None:
+            self.reconciliation.save(folder)
         known = {
             "format": FORMAT,
             "last_day": self.last_day,
@@ -87,14 +94,20 @@ class DemandModel:
         blend = Blend.from_dict(known["blend"])
         members = Members.load(folder, threads)
         return cls(
-            parameters(known["parameters"]), known["last_day"], members, blend, known["floor"], Sums.load(folder)
+            parameters(known["parameters"]),
+            known["last_day"],
+            members,
+            blend,
+            known["floor"],
+            Sums.load(folder),
+            Reconciliation.load(folder),
         )
 
 
 def has_path(stack: Floats, members: tuple[str, ...]) -> Bools:
-    """Which rows of (n, horizon, 3, members) have a whole path of some method."""
+    """Which rows of (n, horizon, 3, members) have a whole path of some method, or of AutoGluon."""
     there = np.zeros(len(stack), dtype=bool)
     for member in members:
-        if member in PATHS:
+        if member in OF_LARGEST:
             there |= ~np.isnan(stack[..., members.index(member)]).reshape(len(stack), -1).any(axis=1)
     return there

@@ -8,17 +8,23 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from expectations.tables import HORIZON_DAYS, MAX_HORIZON
+from models.demand.factors import MAX_FACTORS
 from models.demand.periods import DAY, PERIODS, WEEK, Period
 
 SEASONAL_NAIVE, HISTORY, LIGHTGBM, LSTM = "seasonal_naive", "history", "lightgbm", "lstm"
+REGRESSION = "regression"
+TSB = "tsb"  # for series that are sold now and then
+AUTOGLUON = "autogluon"  # in no usual set-up: see `models.demand.autogluon`
 PROPHET, MSTL, ETS, THETA = "prophet", "mstl", "ets", "theta"
 PATHS = (PROPHET, MSTL, ETS, THETA)  # fitted series by series
+OF_LARGEST = (*PATHS, AUTOGLUON)  # they know only the series with the most units
 FLOORS = (SEASONAL_NAIVE, HISTORY)  # without skill: each model must beat both
 DAILY_ONLY = (PROPHET,)  # it knows weeks and years of days
-MEMBERS = (*FLOORS, LIGHTGBM, LSTM, *PATHS)
+MEMBERS = (*FLOORS, LIGHTGBM, LSTM, REGRESSION, *PATHS, TSB, AUTOGLUON)
 QUANTILES = (0.1, 0.5, 0.9)
 QUANTILE_COLUMNS = ("units_q10", "units_q50", "units_q90")  # of the tables of forecasts
 MEDIAN = 0.5
+FETCHED = ("Chronos", "Toto")  # families of AutoGluon's models
 T = TypeVar("T")
 
 
@@ -64,6 +70,17 @@ class PathParameters:
     history_days: int = 731  # as far back as the calendar of features goes: before it no day would be a holiday
     changepoint_prior_scale: float = 0.05
     path_days: int = 120  # how far ahead its path is stored: a champion that old should have been replaced
+    max_sums: int = 60  # sums of series with a fit of their own, by which the series are reconciled; 0 for none
+
+
+@dataclass(frozen=True)
+class RegressionParameters:
+    """The regression on the calendar, one a series. Measured on Rossmann's and M5's folds before the test."""
+
+    history_days: int = 731  # as far back as the calendar of features goes
+    half_life_days: int = 500  # a period so long ago counts half
+    min_days: int = 56
+    ridge: float = 2.0  # in days: so many say that a series is as the others are
 
 
 @dataclass(frozen=True)
@@ -81,6 +98,28 @@ class LstmParameters:
 
 
 @dataclass(frozen=True)
+class AutoGluonParameters:
+    """AutoGluon: minutes a fit, and a training has a fit a fold and one more.
+
+    Its presets would fetch weights at run time; `models` are those of `medium_quality` that need none.
+    """
+
+    models: tuple[str, ...] = ("SeasonalNaive", "ETS", "Theta", "RecursiveTabular", "DirectTabular")
+    seconds: int = 600  # of a fit
+    max_series: int = 500
+    min_days: int = 84  # below, it has nothing to validate its models by; in periods
+    history_days: int = 731
+
+    def __post_init__(self) -> None:
+        for model in self.models:
+            if model.startswith(FETCHED):
+                raise ParameterError(f"autogluon.models: {model} fetches its weights at run time; name others")
+        for name in ("seconds", "max_series"):
+            if getattr(self, name) < 1:
+                raise ParameterError(f"autogluon.{name}={getattr(self, name)}: give at least 1")
+
+
+@dataclass(frozen=True)
 class Parameters:
     """All of it. The defaults serve 41 products of half a year and 15,000 series of five years alike.
 
@@ -88,7 +127,7 @@ class Parameters:
     """
 
     # Of days the statistical methods bring nothing beside these (no weight on M5 or the factory); of weeks they do.
-    members: tuple[str, ...] = (*FLOORS, LIGHTGBM, LSTM, PROPHET)
+    members: tuple[str, ...] = (*FLOORS, LIGHTGBM, LSTM, REGRESSION, TSB, PROPHET)
     period: str = DAY.name
     horizon: int = HORIZON_DAYS  # periods ahead
     seed: int = 7
@@ -100,29 +139,46 @@ class Parameters:
     fold_days: int = 28
     min_history_days: int = 56  # what the first fold must have to learn from
     evaluation_max_series: int = 1_500  # beyond, the folds are judged on a fixed sample of the series
+    factors: tuple[str, ...] = ()  # numbers from outside to learn from; empty for all that the tenant has
+    challenger: str = ""  # a member that the monthly training tries by itself, as a second model: autogluon
     trees: TreeParameters = field(default_factory=TreeParameters)
     paths: PathParameters = field(default_factory=PathParameters)
     lstm: LstmParameters = field(default_factory=LstmParameters)
+    regression: RegressionParameters = field(default_factory=RegressionParameters)
+    autogluon: AutoGluonParameters = field(default_factory=AutoGluonParameters)
 
     def __post_init__(self) -> None:
         if self.period not in PERIODS:
             raise ParameterError(f"period={self.period!r}: a tenant counts in one of {', '.join(PERIODS)}")
         if not isinstance(self.horizon, int) or not 1 <= self.horizon <= MAX_HORIZON:
             raise ParameterError(f"horizon={self.horizon!r}: give a whole number of {self.period}s, 1 to {MAX_HORIZON}")
-        for member in self.members:
-            if member not in MEMBERS:
-                raise ParameterError(f"members: no member {member!r}; there are {', '.join(MEMBERS)}")
-        for member in DAILY_ONLY if self.counts != DAY else ():
-            if member in self.members:
-                raise ParameterError(f"members: {member} knows days alone; leave it out for {self.period}s")
+        self._check_members()
+        if len(self.factors) > MAX_FACTORS:
+            raise ParameterError(f"factors: {len(self.factors)} are named, a model takes {MAX_FACTORS}")
         for name in ("folds", "fold_days", "max_rows", "history_days"):
             if getattr(self, name) < 1:
                 raise ParameterError(f"{name}={getattr(self, name)}: give at least 1")
+
+    def _check_members(self) -> None:
+        for member in self.members:
+            if member not in MEMBERS:
+                raise ParameterError(f"members: no member {member!r}; there are {', '.join(MEMBERS)}")
+        if self.challenger not in ("", AUTOGLUON):
+            raise ParameterError(f"challenger={self.challenger!r}: {AUTOGLUON}, or leave it out")
+        for member in DAILY_ONLY if self.counts != DAY else ():
+            if member in self.members:
+                raise ParameterError(f"members: {member} knows days alone; leave it out for {self.period}s")
 
     @property
     def pool(self) -> tuple[str, ...]:
         """The members, and the floors whether they were named or not."""
         return (*FLOORS, *(m for m in self.members if m not in FLOORS))
+
+    @property
+    def rival(self) -> Parameters | None:
+        """Of the second model of a monthly training: the challenger's member beside the floors; None without one."""
+        alone = (*FLOORS, self.challenger)
+        return dataclasses.replace(self, members=alone, challenger="") if self.challenger else None
 
     @property
     def counts(self) -> Period:
@@ -135,17 +191,21 @@ class Parameters:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it; `parameters` reads it back."""
-        return dataclasses.asdict(self) | {"members": list(self.members)}
+        values = dataclasses.asdict(self)
+        values["autogluon"]["models"] = list(self.autogluon.models)
+        return values | {"members": list(self.members), "factors": list(self.factors)}
 
 
 # Weekly series are short and many of their years are needed; the statistical methods bring much (M4), and are cheap.
 OF_WEEKS: Mapping[str, Any] = {
-    "members": (SEASONAL_NAIVE, LIGHTGBM, LSTM, MSTL, ETS, THETA),
+    "members": (SEASONAL_NAIVE, LIGHTGBM, LSTM, REGRESSION, MSTL, ETS, THETA),
     "horizon": 13,
     "history_days": 260,
     "fold_days": 13,
     "min_history_days": 26,
+    "regression": {"history_days": 520, "half_life_days": 150, "min_days": 26},
     "paths": {"max_series": 400, "min_days": 52, "history_days": 520, "path_days": 65},
+    "autogluon": {"min_days": 52, "history_days": 520},
 }
 
 
@@ -156,15 +216,25 @@ def parameters(given: Mapping[str, Any]) -> Parameters:
     """
     values = dict(given)
     if values.get("period") == WEEK.name:
-        values = {**OF_WEEKS, **values, "paths": {**OF_WEEKS["paths"], **(values.get("paths") or {})}}
+        parts = {name: {**OF_WEEKS[name], **(values.get(name) or {})} for name in ("paths", "regression", "autogluon")}
+        values = {**OF_WEEKS, **values, **parts}
     if "horizon" in values and "fold_days" not in given:
         values["fold_days"] = values["horizon"]
-    parts = {"trees": TreeParameters, "paths": PathParameters, "lstm": LstmParameters}
-    for name, kind in parts.items():
+    kinds = {
+        "trees": TreeParameters,
+        "paths": PathParameters,
+        "lstm": LstmParameters,
+        "regression": RegressionParameters,
+        "autogluon": AutoGluonParameters,
+    }
+    if "models" in (values.get("autogluon") or {}):
+        values["autogluon"] = {**values["autogluon"], "models": tuple(values["autogluon"]["models"])}
+    for name, kind in kinds.items():
         if name in values:
             values[name] = _filled(kind, values[name], name + ".")
-    if "members" in values:
-        values["members"] = tuple(values["members"])
+    for name in ("members", "factors"):
+        if name in values:
+            values[name] = tuple(values[name])
     return _filled(Parameters, values, "")
 
 

@@ -21,7 +21,7 @@ from models.demand.arrays import Floats, Ints, Strings, codes, divide, nan_mean,
 from models.demand.calendar import Calendar
 from models.demand.origins import Origins
 from models.demand.panel import Panel
-from models.demand.parameters import DAILY_ONLY, ETS, MSTL, PROPHET, THETA, PathParameters
+from models.demand.parameters import DAILY_ONLY, ETS, MSTL, PROPHET, THETA, AutoGluonParameters, PathParameters
 from models.demand.periods import DAY, Period
 from models.demand.ways import Way
 
@@ -50,7 +50,7 @@ def map_here(fit: Fit, tasks: pd.DataFrame, schema: str) -> pd.DataFrame:  # noq
     return fit(tasks)
 
 
-def biggest(panel: Panel, given: PathParameters, period: Period = DAY) -> Strings:
+def biggest(panel: Panel, given: PathParameters | AutoGluonParameters, period: Period = DAY) -> Strings:
     """Keys of the series with the most units in the last year, that are old enough."""
     units = np.nan_to_num(panel.units[:, -period.year :]).sum(axis=1)
     known = (~np.isnan(panel.units)).sum(axis=1)
@@ -129,8 +129,22 @@ def fit(
     """Paths of each method for each last day (with the cut-off of its calendar): all fits in one parallel map."""
     methods = tuple(m for m in methods if period == DAY or m not in DAILY_ONLY)
     todo = tasks(panel, biggest(panel, given, period), methods, last_days, given)
+    return fit_tasks(todo, calendar, last_days, given, period, horizon, map_series)
+
+
+def fit_tasks(
+    todo: pd.DataFrame,
+    calendar: Calendar,
+    last_days: Mapping[int, int],
+    given: PathParameters,
+    period: Period,
+    horizon: int,
+    map_series: MapSeries,
+) -> dict[int, dict[str, Paths]]:
+    """The same, of rows of `tasks`."""
     if todo.empty:
         return {last_day: {} for last_day in last_days}
+    methods = tuple(dict.fromkeys(todo["method"]))
     named = occasions(calendar, last_days) if PROPHET in methods else {}
     work = partial(fit_some, holidays=named, given=given, period=period, horizon=horizon)
     done = map_series(work, todo, SCHEMA)
@@ -165,12 +179,15 @@ class Paths:
     def predict(self, origins: Origins, horizon: int) -> Floats:
         """(n, horizon, 3) in pieces; NaN for a series without a path and for periods that the path does not reach."""
         row = codes(origins.key, self.keys)
-        ahead = self._at(row, origins.day, np.arange(1, horizon + 1))
-        behind = self._at(row, origins.day, -np.arange(origins.lags.shape[1]))
-        level = _level(origins.lags, behind)
-        median = np.maximum(ahead, 0) * level[:, None]
+        median = self.medians(origins.key, origins.day, origins.lags, horizon)
         low, high = (np.where((row >= 0)[:, None], side[row], np.nan) for side in (self.low, self.high))
         return np.stack([median + low, median, median + high], axis=2)
+
+    def medians(self, keys: Strings, day: Ints, lags: Floats, horizon: int) -> Floats:
+        """(n, horizon) of the series `keys` after `day`, moved by their last values `lags` (n, 28), as in Origins."""
+        row = codes(keys, self.keys)
+        behind = self._at(row, day, -np.arange(lags.shape[1]))
+        return np.maximum(self._at(row, day, np.arange(1, horizon + 1)), 0) * _level(lags, behind)[:, None]
 
     def _at(self, row: Ints, day: Ints, steps: Ints) -> Floats:
         column = day[:, None] + steps[None, :] - self.first_day

@@ -17,17 +17,22 @@ Number = TypeVar("Number", int, Ints)
 
 @dataclass(frozen=True)
 class Period:
-    """`season` periods make the shortest rhythm, `year` is a whole number of seasons; `means` and `stds` are windows."""
+    """`season` periods make the shortest rhythm, `year` is a whole number of seasons; `means` and `stds` are windows.
+
+    Forecast errors of a `run` of periods are much alike.
+    """
 
     name: str
     days: int
     season: int
+    run: int
     year: int
     means: tuple[int, ...]
     stds: tuple[int, ...]
     offsets: tuple[int, ...]  # a monthly model works for weeks: it is also asked so long after its last period
     min_age: int  # periods since a series' first row, below which its pattern is not known
     min_known: int  # known ones among the last 28, below which it is not known either
+    latest: int  # periods that tell where a series' level is now
     frequency: str  # as pandas calls it
 
     def seasons(self, horizon: int) -> int:
@@ -50,15 +55,19 @@ class Period:
         """The day that ends it."""
         return self.first(number) + self.days - 1
 
-    def over(self, day: int) -> int:
+    def over(self, day: Number) -> Number:
         """The last period that has ended when `day` has."""
         return self.of(day + 1) - 1
+
+    def until(self, number: Number) -> Number:
+        """The last day on which it is the last period that has ended: by then its files have come."""
+        return self.last(number + 1) - 1
 
     def end(self, number: int) -> date:
         """The date that ends a period: by it the period is told to people."""
         return to_date(self.last(number))
 
 
-DAY = Period("day", 1, 7, 364, ROLLING_MEANS, ROLLING_STDS, (0, 7, 14, 21), 28, 14, "D")
-WEEK = Period("week", 7, 1, 52, (2, 4, 8, 13, 26, 52), (4, 13, 26), (0, 1, 2, 3), 13, 7, "W-MON")
+DAY = Period("day", 1, 7, 7, 364, ROLLING_MEANS, ROLLING_STDS, (0, 7, 14, 21), 28, 14, 28, "D")
+WEEK = Period("week", 7, 1, 4, 52, (2, 4, 8, 13, 26, 52), (4, 13, 26), (0, 1, 2, 3), 13, 7, 8, "W-MON")
 PERIODS = {p.name: p for p in (DAY, WEEK)}

@@ -19,17 +19,33 @@ import numpy as np
 from models.demand.arrays import Floats
 from models.demand.evidence import Comparison, compare
 from models.demand.parameters import HISTORY, SEASONAL_NAIVE
+from models.demand.periods import DAY, WEEK
 
 METRIC = "pinball"
 MARGIN = 0.01  # a gain below one per cent is not worth a change
 NO_SKILL_CHANCE = 0.05  # of a candidate without skill to be taken for one that has some
-TRIAL_AHEAD = 7  # days after a night, by which the forecasts of a trial are compared
-TRIAL_NIGHTS = (28, 42, 56)  # of a trial, after which the two are compared
-TRIAL_CHANCE = 0.0067  # at each look; by simulation a challenger no better is promoted in 5 % of trials
-FLOOR_NIGHTS = 28  # by which a champion is compared with seasonal naive
+TRIAL_AHEAD = 7  # days ahead, by which the forecasts of a trial are compared
 FLOOR_CHANCE = 0.01
 CHAMPION, CHALLENGER, REFUSED, KEPT, ROLLED_BACK = "champion", "challenger", "refused", "kept", "rolled_back"
 NAMES = {SEASONAL_NAIVE: "seasonal naive", HISTORY: "the distribution of the past year"}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How long a trial is. What is counted are pairs of losses, each of another day, or week, that was forecast from."""
+
+    unit: str
+    looks: tuple[int, ...]  # after so many pairs the two are compared
+    chance: float  # at each look; by simulation a challenger no better is promoted in 5 % of trials
+    floor: int  # pairs by which a champion is compared with seasonal naive
+    days: int  # after which a trial ends in any case: nights may be missing
+
+
+# The nights of one week all forecast the same weeks: they are one pair, not seven.
+RULES = {
+    DAY.name: Rules("nights", (28, 42, 56), 0.0067, 28, 90),
+    WEEK.name: Rules("weeks", (8, 12, 16), 0.015, 8, 180),
+}
 
 
 @dataclass(frozen=True)
@@ -60,7 +76,7 @@ def decide(
 
     `champion` is None where there is none, or `champion_trouble` says why not. `on_trial` is the version that already
     challenges it: its trial is not broken off, or none would ever last long enough. Where nights don't try a challenger
-    (`tried_by_night`), as of forecasts of weeks, a gain of MARGIN on the last fold has to do.
+    (not `tried_by_night`), as of a horizon below TRIAL_AHEAD, a gain of MARGIN on the last fold has to do.
     """
     mine = candidate[METRIC]
     its = {name: of_floor[METRIC] for name, of_floor in floors.items() if math.isfinite(of_floor[METRIC])}
@@ -112,37 +128,37 @@ def _by_fold(mine: float, its: float) -> tuple[str, str]:
     return CHAMPION, f"Promoted: {said}."
 
 
-def trial(champion: Floats, challenger: Floats, looks: int) -> Decision | None:
-    """Compare the losses of nights on which both forecast, (nights,) in their order; None while it is too early.
+def trial(champion: Floats, challenger: Floats, looks: int, rules: Rules = RULES[DAY.name]) -> Decision | None:
+    """Compare the losses of nights (or weeks) on which both forecast, (n,) in their order; None while it is too early.
 
     `looks` is how often this trial was looked at before: each look is a chance of a false alarm, so they are few.
     """
     both = np.isfinite(champion) & np.isfinite(challenger)
-    nights = int(both.sum())
-    due = sum(nights >= k for k in TRIAL_NIGHTS)
+    pairs = int(both.sum())
+    due = sum(pairs >= k for k in rules.looks)
     if due <= looks:
         return None
     found = compare(challenger[both], champion[both])
-    last = due == len(TRIAL_NIGHTS)
-    evidence = {"look": due, "nights": nights, "gain": found.gain, "chance": found.chance, "level": TRIAL_CHANCE}
-    said = f"over {nights} nights its pinball loss was {_change(found.gain)} that of the champion"
-    if found.shows(TRIAL_CHANCE):
+    last = due == len(rules.looks)
+    evidence = {"look": due, rules.unit: pairs, "gain": found.gain, "chance": found.chance, "level": rules.chance}
+    said = f"over {pairs} {rules.unit} its pinball loss was {_change(found.gain)} that of the champion"
+    if found.shows(rules.chance):
         return Decision(CHAMPION, f"Promoted: {said}, which is no chance ({found.chance:.2%}).", evidence)
-    end = "its trial ends" if last else f"the next look is after {TRIAL_NIGHTS[due]}"
+    end = "its trial ends" if last else f"the next look is after {rules.looks[due]}"
     return Decision(KEPT, f"Kept the champion: of the challenger, {said}; {end}.", evidence | {"ended": last})
 
 
-def behind_floor(champion: Floats, naive: Floats) -> Decision | None:
-    """Whether a champion has fallen behind seasonal naive: losses of the same nights, (nights,) in their order."""
-    both = np.flatnonzero(np.isfinite(champion) & np.isfinite(naive))[-FLOOR_NIGHTS:]
-    if len(both) < FLOOR_NIGHTS:
+def behind_floor(champion: Floats, naive: Floats, rules: Rules = RULES[DAY.name]) -> Decision | None:
+    """Whether a champion has fallen behind seasonal naive: losses of the same nights (or weeks), (n,) in their order."""
+    both = np.flatnonzero(np.isfinite(champion) & np.isfinite(naive))[-rules.floor :]
+    if len(both) < rules.floor:
         return None
     found = compare(naive[both], champion[both])
     if not found.shows(FLOOR_CHANCE):
         return None
     loss = float(champion[both].mean() / naive[both].mean() - 1)
-    reason = f"Rolled back: over {len(both)} nights its pinball loss was {loss:.1%} above that of seasonal naive."
-    return Decision(ROLLED_BACK, reason, {"nights": len(both), "gain": -loss, "chance": found.chance})
+    reason = f"Rolled back: over {len(both)} {rules.unit} its pinball loss was {loss:.1%} above that of seasonal naive."
+    return Decision(ROLLED_BACK, reason, {rules.unit: len(both), "gain": -loss, "chance": found.chance})
 
 
 def _change(gain: float) -> str:

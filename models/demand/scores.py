@@ -25,7 +25,7 @@ SAID = (
 
 @dataclass(frozen=True)
 class Said:
-    """Forecasts of n series from one night: `quantiles` (n, days, 3) in pieces, and who said them. `keys` are sorted."""
+    """Forecasts of n series from one night: `quantiles` (n, ahead, 3) in pieces, and who said them. `keys` are sorted."""
 
     keys: Strings
     quantiles: Floats
@@ -34,7 +34,7 @@ class Said:
 
     @classmethod
     def of(cls, rows: pd.DataFrame, ahead: int) -> Said:
-        """From rows of DEMAND_FORECAST (SAID) of one night. A series that lacks one of the first `ahead` days is left out."""
+        """From rows of DEMAND_FORECAST (SAID) of one night. A series that lacks one of the first `ahead` periods is left out."""
         rows = rows[rows["horizon"] <= ahead]
         key = strings(rows["site"]) + "/" + strings(rows["product"])
         order = np.lexsort((rows["horizon"].to_numpy(), key))
@@ -76,15 +76,16 @@ def actual(sales: pd.DataFrame, keys: Strings, night: int, ahead: int) -> Floats
 
 
 def score(said: Said, challenger: Said, origins: Origins, units: Floats) -> pd.DataFrame:
-    """A row for each series of `said` whose night is among `origins` and of which some day is known.
+    """A row for each series of `said` whose night is among `origins` and of which some period ahead is known.
 
-    `units` (n, days) is what was sold, of the series of `said`. The columns are those of DEMAND_SCORES that a score has.
+    `units` (n, ahead) is what was sold, of the series of `said`. The columns are those of DEMAND_SCORES that a score has;
+    what they count in days are whole weeks where the forecasts are of weeks.
     """
     row = pd.Index(origins.key).get_indexer(pd.Index(said.keys))
     known = ~np.isnan(units)
     judged = np.flatnonzero((row >= 0) & known.any(axis=1))
     said, units, known = said.take(said.keys[judged]), units[judged], known[judged]
-    ahead = units.shape[1]
+    ahead, days_of = units.shape[1], origins.period.days
     naive = naive_of_the_night(origins).predict(origins.take(row[judged]), ahead)
     size = _size(origins.take(row[judged]))
     other = challenger.take(said.keys)
@@ -93,20 +94,20 @@ def score(said: Said, challenger: Said, origins: Origins, units: Floats) -> pd.D
     site, product = (np.array([k.split("/")[part] for k in said.keys], dtype=object) for part in (0, 1))
     return pd.DataFrame(
         {
-            "days": np.full(len(units), ahead, dtype=np.int32),
+            "days": np.full(len(units), ahead * days_of, dtype=np.int32),
             "site": site,
             "product": product,
             "method": said.method,
             "model_version": said.version,
             "challenger_version": other.version,
-            "known_days": known.sum(axis=1).astype(np.int32),
+            "known_days": (known.sum(axis=1) * days_of).astype(np.int32),
             "units": np.nansum(units, axis=1),
             "forecast_units": _sum(said.quantiles[..., 1], known),
             "absolute_error": error,
             "naive_absolute_error": naive_error,
             "challenger_absolute_error": np.where(spoke, its_error, np.nan),
             "value_added": 1 - divide(error, naive_error),
-            "covered_days": _inside(units, said.quantiles).sum(axis=1).astype(np.int32),
+            "covered_days": (_inside(units, said.quantiles).sum(axis=1) * days_of).astype(np.int32),
             "pinball": _loss(units, said.quantiles, size),
             "naive_pinball": _loss(units, naive, size),
             "challenger_pinball": np.where(spoke, _loss(units, other.quantiles, size), np.nan),

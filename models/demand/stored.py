@@ -33,6 +33,7 @@ def save(training: Training, folder: Path) -> None:
         "skill": asdict(training.skill),
         "rows": training.rows,
         "frame_hash": training.frame_hash,
+        "reconciled": training.reconciled,
     }
     (folder / "training.json").write_text(json.dumps(known, indent=1))
 

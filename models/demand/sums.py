@@ -24,7 +24,7 @@ from models.demand.hierarchy import BOTTOM, Hierarchy
 from models.demand.marginals import Marginals
 from models.demand.origins import Origins
 from models.demand.parameters import QUANTILES
-from models.demand.spans import DAY, PERIODS, Spans
+from models.demand.spans import Spans
 
 SAMPLES = 200
 BLOCK = 128  # series whose paths are in memory at once: more do not stay in the processor's cache
@@ -63,19 +63,18 @@ class Sums:
         seed: int,
         samples: int = SAMPLES,
     ) -> list[Piece]:
-        """Of series with `quantiles` (series, horizon, 3) and `points` (series, horizon): every level by day, week and month.
+        """Of series with `quantiles` (series, horizon, 3) and `points` (series, horizon): every level by each kind of `pieces`.
 
-        `columns` are hierarchy.COLUMNS of the series. The series themselves are among them by week and month. The same seed
-        gives the same numbers.
+        `columns` are hierarchy.COLUMNS of the series. The series themselves are among them by what is longer than their own
+        periods. The same seed gives the same numbers.
         """
         tree = Hierarchy.of(columns)
         marginals = _marginals(quantiles, points)
         found = []
         own, sums = self._draw(marginals, tree, pieces, seed, samples)
-        for period in (p for p in PERIODS if p in pieces):
-            spans = pieces[period]
+        for period, spans in pieces.items():
             point, mean = spans.sum(points, axis=1), spans.sum(marginals.mean, axis=1)
-            if period != DAY:
+            if not spans.own:
                 found.append(Piece(BOTTOM, spans, columns, point, self._honest(own[period], mean, BOTTOM, period)))
             points_of_sums, means_of_sums, raw = tree.sum(point), tree.sum(mean), _of_spans(sums, spans)
             for number, level in enumerate(tree.levels):
@@ -87,14 +86,14 @@ class Sums:
     def _draw(
         self, marginals: Marginals, tree: Hierarchy, pieces: Mapping[str, Spans], seed: int, samples: int
     ) -> tuple[dict[str, Floats], np.ndarray]:
-        """Raw quantiles and means of the series' own weeks and months, (series, pieces, 4), and the sums' daily paths.
+        """Raw quantiles and means of the series' own longer pieces, (series, pieces, 4), and the sums' paths by period.
 
         Never more than a block of the series' paths is held: those of the sums are added up on the way.
         """
         series, horizon = marginals.median.shape
         levels = {level.name: level.of for level in tree.levels} | {OWN: np.arange(series)}
         total = np.zeros((tree.sums, horizon * samples), dtype=np.float32)
-        own = {period: np.zeros((series, len(spans), 4)) for period, spans in pieces.items() if period != DAY}
+        own = {period: np.zeros((series, len(spans), 4)) for period, spans in pieces.items() if not spans.own}
         by_series = tree.matrix.tocsc().astype(np.float32)
         begin = 0
         for scores in self.dependence.scores(levels, horizon, samples, seed, BLOCK):
@@ -131,10 +130,10 @@ class Sums:
 
 
 def points(quantiles: Floats, origins: Origins) -> Floats:
-    """The units of each day that are added up, (n, horizon), of forecasts (n, horizon, 3).
+    """The units of each period that are added up, (n, horizon), of forecasts (n, horizon, 3).
 
     The median: by RMSSE its sums are better at every level of M5 (and three of four of the factory) than those of the mean
-    of three quantiles, which takes their lean for that of the whole. Where it is none at all, the rate of the last two months stands in, or what the
+    of three quantiles, which takes their lean for that of the whole. Where it is none at all, the rate of the last two months (of weeks: 13) stands in, or what the
     quantiles ask for at least: medians of nothing would add up to nothing.
     """
     recent = np.broadcast_to(origins.units[:, TWO_MONTHS, None], quantiles.shape[:2])

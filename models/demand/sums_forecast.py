@@ -12,6 +12,7 @@ from models.demand.fallback import CHAMPION
 from models.demand.hierarchy import BOTTOM, Hierarchy
 from models.demand.hierarchy import COLUMNS as NAMES
 from models.demand.parameters import QUANTILE_COLUMNS
+from models.demand.periods import PERIODS
 from models.demand.spans import spans
 from models.demand.sums import Piece, Sums
 
@@ -39,7 +40,8 @@ def sums(rows: pd.DataFrame, columns: Mapping[str, Strings], model: Sums, seed: 
     first = rows.iloc[::horizon]
     quantiles = rows[list(QUANTILE_COLUMNS)].to_numpy(dtype=float).reshape(-1, horizon, 3)
     point = rows["units_point"].to_numpy(dtype=float).reshape(-1, horizon)
-    pieces = spans(day(first["date"].iloc[0]) - 1, horizon)
+    counts = PERIODS[first["period"].iloc[0]]
+    pieces = spans(counts.of(day(first["date"].iloc[0])) - 1, horizon, counts)
     of_level = _counts(Hierarchy.of(columns), np.asarray(first["method"] != CHAMPION, dtype=float))
     parts = [_rows(piece, *of_level[piece.level]) for piece in model.forecast(quantiles, point, columns, pieces, seed)]
     return pd.concat(parts, ignore_index=True)

@@ -27,6 +27,7 @@ class Vocabulary:
     levels: tuple[str, ...]
     kinds: tuple[str, ...]
     occasions: tuple[str, ...]
+    factors: tuple[str, ...] = ()  # a model of before there were any knows none
 
     @classmethod
     def learn(cls, origins: Origins, calendar: Calendar) -> Vocabulary:
@@ -39,6 +40,7 @@ class Vocabulary:
             levels=_few(origins.level),
             kinds=_frequent(kinds, MAX_KINDS),
             occasions=_frequent(occasions, MAX_OCCASIONS),
+            factors=calendar.factors.names,
         )
 
     def to_dict(self) -> dict[str, list[str]]:

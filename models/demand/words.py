@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from models.demand.periods import DAY, PERIODS
+
 LANGUAGES = ("tr", "en")
 FILE = Path(__file__).with_name("phrases.toml")
 TOLD = 0.01  # of the forecast: a driver below goes without saying
@@ -19,9 +21,11 @@ FAR = 1.5  # standard deviations, as a mean over what is compared: nothing reall
 
 
 @cache
-def phrases(language: str) -> dict[str, Any]:
+def phrases(language: str, period: str = DAY.name) -> dict[str, Any]:
+    """Those of forecasts of days, and what is said otherwise of another period in place of them."""
     found: dict[str, Any] = tomllib.loads(FILE.read_text(encoding="utf-8"))[language]
-    return found
+    others = {name: found.pop(name) for name in PERIODS if name in found}
+    return found | {section: found[section] | its for section, its in others.get(period, {}).items()}
 
 
 def number(value: float, language: str, *, signed: bool = False) -> str:
@@ -47,6 +51,7 @@ def text(
     *,
     series: str,
     drivers: Mapping[str, float],
+    factors: Mapping[str, float],
     periods: tuple[int, str],
     method: str,
     change: Mapping[str, Any] | None,
@@ -54,12 +59,12 @@ def text(
 ) -> str:
     """The sentences of one series: what drives its forecast, what changed and why, and the nearest case.
 
-    `drivers` are pieces by name, the level first; `periods` is a count and "day" or "week"; `change` is as
-    `explain.changes` gives it.
+    `drivers` are pieces by name, the level first; `factors` those of the driver "factor" by each one's own name; `periods` is a
+    count and "day" or "week"; `change` is as `explain.changes` gives it.
     """
-    said = [_fallback(method, language), _forecast(drivers, periods, language)]
+    said = [_fallback(method, language), _forecast(drivers, factors, periods, language)]
     if change:
-        said.append(_change(change, language))
+        said.append(_change(change, language, periods[1]))
     if cases:
         said.append(_case(series, cases[0], language))
     return " ".join(s for s in said if s)
@@ -69,15 +74,24 @@ def _fallback(method: str, language: str) -> str:
     return str(phrases(language)["fallbacks"].get(method, ""))
 
 
-def _forecast(drivers: Mapping[str, float], periods: tuple[int, str], language: str) -> str:
-    words = phrases(language)
+def _driver(name: str, factors: Mapping[str, float], words: Mapping[str, Any]) -> str:
+    """As people call it; factors by their own names, of which those that go the way of their sum, the greatest first."""
+    way = 1 if sum(factors.values()) > 0 else -1
+    those = sorted((f for f in factors if way * factors[f] > 0), key=lambda f: -abs(factors[f]))[:REASONS]
+    return str(words["drivers"][name]).format(names=", ".join(those)).strip()
+
+
+def _forecast(
+    drivers: Mapping[str, float], factors: Mapping[str, float], periods: tuple[int, str], language: str
+) -> str:
+    count, unit = periods
+    words = phrases(language, unit)
     total = sum(drivers.values())
     level, *others = drivers
     others = [d for d in others if abs(drivers[d]) >= TOLD * max(abs(total), 1e-9)]
     others.sort(key=lambda d: -abs(drivers[d]))
     parts = [f"{words['drivers'][level]} {number(drivers[level], language)}"]
-    parts += [f"{words['drivers'][d]} {number(drivers[d], language, signed=True)}" for d in others]
-    count, unit = periods
+    parts += [f"{_driver(d, factors, words)} {number(drivers[d], language, signed=True)}" for d in others]
     length = words["periods"][unit].format(n=count)
     filled = words["sentences"]["forecast"].format(
         periods=length, units=number(total, language), drivers=words["list"].join(parts)
@@ -85,20 +99,20 @@ def _forecast(drivers: Mapping[str, float], periods: tuple[int, str], language: 
     return str(filled)
 
 
-def _change(change: Mapping[str, Any], language: str) -> str:
-    words = phrases(language)["sentences"]
+def _change(change: Mapping[str, Any], language: str, period: str) -> str:
+    words = phrases(language, period)["sentences"]
     night = day(change["night"], language)
     share = change["share"]
     if share is None or abs(share) < UNCHANGED:
         return str(words["same"].format(night=night)) if change["units"] == 0 or share is not None else ""
     reasons = words["higher" if share > 0 else "lower"]
-    listed = phrases(language)["list"].join(_reasons(change, language))
+    listed = phrases(language)["list"].join(_reasons(change, language, period))
     return str(reasons.format(night=night, share=percent(share, language), reasons=listed))
 
 
-def _reasons(change: Mapping[str, Any], language: str) -> list[str]:
+def _reasons(change: Mapping[str, Any], language: str, period: str) -> list[str]:
     """Another model or method first: the drivers' differences then come from it. Then the greatest of these."""
-    words, pieces = phrases(language), change["drivers"]
+    words, pieces = phrases(language, period), change["drivers"]
     found = []
     if change["method_changed"]:
         found.append(words["sentences"]["method"])
@@ -112,7 +126,7 @@ def _reasons(change: Mapping[str, Any], language: str) -> list[str]:
     )[:REASONS]
     for driver in same_way:
         of_it = words["sentences"]["new_figures"] if driver == "level" and not found else ""
-        name = f"{words['drivers'][driver]} {number(pieces[driver], language, signed=True)}"
+        name = f"{_driver(driver, change['factors'], words)} {number(pieces[driver], language, signed=True)}"
         found.append(f"{name} ({of_it})" if of_it else name)
     return found
 

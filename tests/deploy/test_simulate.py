@@ -104,6 +104,34 @@ def test_a_price_cut_comes_with_more_orders():
     assert means[True] > 1.3 * means[False]
 
 
+def test_a_forecast_of_the_weather_is_told_before_and_is_wrong_by_little():
+    rows = plant.weather(date(2026, 1, 1), LAST)
+    ahead = (rows["date"] - rows["told"].dt.normalize()).dt.days
+    assert sorted(set(ahead)) == list(range(8))
+    true = {site: pd.Series(plant.temperatures(site, LAST + timedelta(days=7))) for site in plant.SITES}
+    day = (rows["date"] - pd.Timestamp(plant.EPOCH)).dt.days
+    off = [t - true[s][d] for t, s, d in zip(rows["temperature"], rows["site"], day, strict=True)]
+    spread = pd.Series(off).groupby(ahead).std()
+    assert spread[0] == 0
+    assert 0.5 < spread[1] < 1
+    assert 1.5 < spread[7] < 2.2
+
+
+def test_what_was_told_of_the_weather_stays_as_it_was():
+    longer = plant.weather(date(2026, 5, 1), LAST + timedelta(days=40))
+    until = longer[longer["told"] < pd.Timestamp(LAST + timedelta(days=1))].reset_index(drop=True)
+    pd.testing.assert_frame_equal(until, plant.weather(date(2026, 5, 1), LAST))
+
+
+def test_more_lemonade_is_ordered_on_warm_days():
+    lemonade = next(p for p in plant.PRODUCTS if p.name == "Limonata 1 L")
+    rows = pd.Series(plant.orders(lemonade, "IZM-01", LAST), pd.date_range(plant.EPOCH, LAST))
+    degrees = pd.Series(plant.temperatures("IZM-01", LAST), rows.index)
+    above = degrees - degrees.rolling(29, center=True).mean()
+    summer = rows.index.month.isin([6, 7, 8]) & (rows > 0)
+    assert rows[summer & (above > 2)].mean() > 1.15 * rows[summer & (above < -2)].mean()
+
+
 def test_a_correction_is_recorded_after_the_row_that_it_corrects(exports):
     corrections = read_turkish(exports / "satis_duzeltme_20260515.csv")
     recorded = pd.to_datetime(corrections["Kayıt Zamanı"], format="%d.%m.%Y %H:%M")

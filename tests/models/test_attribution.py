@@ -9,26 +9,17 @@ import numpy as np
 import pytest
 
 from models.demand.arrays import day
-from models.demand.attribution import (
-    DRIVERS,
-    HOLIDAY,
-    LEVEL,
-    OTHER,
-    SEASON,
-    TREND,
-    driver_of,
-    leaf_pieces,
-    medians,
-    repeated_weeks,
-    walked,
-)
+from models.demand.attribution import medians, repeated_weeks
 from models.demand.calendar import Calendar
+from models.demand.drivers import DRIVERS, HIERARCHY, HOLIDAY, LEVEL, OTHER, SEASON, TREND, driver_of
 from models.demand.ensemble import equal
 from models.demand.frame import build_all, column_names
+from models.demand.leaves import leaf_pieces, walked
 from models.demand.lstm import Lstm, inputs
 from models.demand.origins import Origins
 from models.demand.parameters import PathParameters
 from models.demand.paths import fit
+from models.demand.periods import DAY, WEEK
 from models.demand.training import train
 
 LAST = 199
@@ -72,8 +63,13 @@ def whole(small_training: Any, small_data: Any, night: Any) -> Any:
 
 
 def test_every_column_of_the_frame_has_a_driver(small_training: Any) -> None:
-    words = replace(small_training.model.members.words, kinds=("campaign",))
-    assert {driver_of(name) for name in column_names(words)} == set(DRIVERS) - {LEVEL}
+    words = replace(small_training.model.members.words, kinds=("campaign",), factors=("temperature",))
+    assert {driver_of(name) for name in column_names(words)} == set(DRIVERS) - {LEVEL, HIERARCHY}
+
+
+def test_the_latest_weeks_are_the_trend_of_weeks_and_the_same_weekdays_the_season_of_days() -> None:
+    assert [driver_of("same_weekday_1/scale", counts) for counts in (DAY, WEEK)] == [SEASON, TREND]
+    assert [driver_of("last_year_week/scale", counts) for counts in (DAY, WEEK)] == [SEASON, SEASON]
 
 
 def test_a_column_unknown_is_told() -> None:

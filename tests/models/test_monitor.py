@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.demand.monitor import ALARM_NIGHTS, MIN_REFERENCE, watch
+from models.demand.monitor import PACES, watch
+
+NIGHTS = PACES["day"]
 
 
 def _nights(seed: int, n: int, memory: float = 0.0) -> np.ndarray:
@@ -15,11 +17,23 @@ def _nights(seed: int, n: int, memory: float = 0.0) -> np.ndarray:
     return noise[50:]
 
 
+@pytest.mark.parametrize("period", ["day", "week"])
 @pytest.mark.parametrize("memory", [0.0, 0.3])
-def test_without_a_change_there_is_at_most_one_alarm_a_year(memory: float) -> None:
-    alarms = sum(watch(_nights(seed, 600, memory)).alarm.sum() for seed in range(60))
-    years = 60 * (600 - MIN_REFERENCE) / ALARM_NIGHTS
-    assert alarms / years < 1
+def test_without_a_change_there_is_at_most_one_alarm_a_year(memory: float, period: str) -> None:
+    pace = PACES[period]
+    alarms = sum(watch(_nights(seed, 600, memory), pace).alarm.sum() for seed in range(60))
+    years = 60 * (600 - pace.least) / {"day": 365, "week": 52}[period]
+    assert alarms / years < 0.6
+
+
+def test_of_weeks_a_shift_by_three_standard_deviations_is_told_within_two_months() -> None:
+    delays = []
+    for seed in range(40):
+        values = _nights(seed, 160)
+        values[104:] += 3
+        alarms = np.flatnonzero(watch(values, PACES["week"]).alarm[104:])
+        delays.append(alarms[0] if len(alarms) else 999)
+    assert np.median(delays) < 8
 
 
 def test_a_shift_by_two_standard_deviations_is_told_within_two_weeks() -> None:
@@ -39,9 +53,9 @@ def test_after_an_alarm_what_was_before_counts_no_longer() -> None:
 
 
 def test_before_there_are_nights_to_compare_with_it_says_nothing() -> None:
-    found = watch(_nights(4, MIN_REFERENCE + 1))
-    assert np.isnan(found.chance[:MIN_REFERENCE]).all()
-    assert np.isfinite(found.chance[MIN_REFERENCE])
+    found = watch(_nights(4, NIGHTS.least + 1))
+    assert np.isnan(found.chance[: NIGHTS.least]).all()
+    assert np.isfinite(found.chance[NIGHTS.least])
 
 
 def test_a_measure_that_never_changes_never_alarms() -> None:

@@ -13,7 +13,7 @@ from models.demand.promotion import (
     MARGIN,
     METRIC,
     NO_SKILL_CHANCE,
-    TRIAL_NIGHTS,
+    RULES,
     Decision,
     behind_floor,
     decide,
@@ -145,7 +145,7 @@ def test_a_challenger_that_is_no_better_is_promoted_in_one_trial_of_twenty() -> 
     promoted = 0
     for _ in range(600):
         apart = np.convolve(chance.standard_normal(62), np.ones(7) / 7, "valid") * 0.13
-        looks = [trial(np.full(k, 1.0), 1 + apart[:k], i) for i, k in enumerate(TRIAL_NIGHTS)]
+        looks = [trial(np.full(k, 1.0), 1 + apart[:k], i) for i, k in enumerate(RULES["day"].looks)]
         promoted += any(d.promoted for d in looks if d)
     assert promoted / 600 < 0.08
 
@@ -155,6 +155,22 @@ def test_a_second_challenger_waits_until_the_first_ones_trial_has_ended() -> Non
     decision = decide(_at(0.5), floors, CLEAR, _at(0.6), {}, None, on_trial="3")
     assert decision.role == "refused"
     assert "Version 3 is on trial" in decision.reason
+
+
+def test_a_trial_of_weeks_has_looks_and_a_level_of_its_own() -> None:
+    chance = np.random.default_rng(3)
+    rules = RULES["week"]
+    promoted = 0
+    for _ in range(600):
+        apart = 0.05 * chance.standard_normal(rules.looks[-1])
+        looks = [trial(np.full(k, 1.0), 1 + apart[:k], i, rules) for i, k in enumerate(rules.looks)]
+        promoted += any(d.promoted for d in looks if d)
+    assert 0.02 < promoted / 600 < 0.07
+    assert trial(np.ones(7), np.full(7, 0.5), 0, rules) is None
+    better = trial(np.ones(8), 0.9 + 0.01 * chance.standard_normal(8), 0, rules)
+    assert better
+    assert (better.role, better.evidence["weeks"]) == ("champion", 8)
+    assert better.reason.startswith("Promoted: over 8 weeks")
 
 
 @pytest.mark.parametrize(("worse", "nights", "role"), [(0.3, 28, "rolled_back"), (0.3, 27, None), (-0.1, 28, None)])

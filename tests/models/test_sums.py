@@ -16,6 +16,7 @@ from models.demand import dependence
 from models.demand.dependence import OWN, Dependence
 from models.demand.hierarchy import COLUMNS
 from models.demand.marginals import Z90, Marginals
+from models.demand.periods import PERIODS, WEEK
 from models.demand.spans import spans
 from models.demand.sums import FILE, Piece, Sums
 
@@ -41,11 +42,12 @@ def of(pieces: list[Piece], level: str, period: str) -> Piece:
     return next(p for p in pieces if (p.level, p.spans.period) == (level, period))
 
 
-@given(st.integers(0, 1000))
+@given(st.integers(0, 1000), st.sampled_from(["day", "week"]))
 @settings(max_examples=10, deadline=None)
-def test_the_points_of_children_add_up_to_their_parents_at_every_level_and_period(seed: int) -> None:
+def test_the_points_of_children_add_up_to_their_parents_at_every_level_and_period(seed: int, period: str) -> None:
     quantiles, points = forecasts(seed=seed)
-    for piece in Sums(TOGETHER).forecast(quantiles, points, tenant(), spans(DAY + seed, 28), seed, samples=20):
+    pieces = spans(DAY + seed, 28, PERIODS[period])
+    for piece in Sums(TOGETHER).forecast(quantiles, points, tenant(), pieces, seed, samples=20):
         assert piece.points.sum() == pytest.approx(points.sum(), abs=1e-9)
         for number in range(len(piece.points)):
             mine = np.ones(12, dtype=bool)
@@ -113,6 +115,22 @@ def test_weeks_begin_on_monday_and_months_on_their_first_and_tell_how_many_days_
     assert found["day"].days.tolist() == [1] * 32
 
 
+def test_a_week_lies_whole_in_the_month_of_its_monday() -> None:
+    found = spans(WEEK.of(DAY) + 7, 3, WEEK)
+    assert list(found) == ["week", "month"]
+    assert found["week"].first.astype(str).tolist() == ["2025-09-22", "2025-09-29", "2025-10-06"]
+    assert found["week"].days.tolist() == [7] * 3
+    assert found["month"].first.astype(str).tolist() == ["2025-09-01", "2025-10-01"]
+    assert found["month"].days.tolist() == [14, 7]
+
+
+def test_the_sums_of_weeks_hold_the_series_by_month_and_not_by_the_week_that_is_forecast_anyhow() -> None:
+    quantiles, points = forecasts()
+    found = Sums(TOGETHER).forecast(quantiles, points, tenant(), spans(WEEK.of(DAY), 28, WEEK), 7)
+    assert {p.spans.period for p in found if p.level == "site/product"} == {"month"}
+    assert {p.spans.period for p in found if p.level == "site"} == {"week", "month"}
+
+
 def test_a_marginal_has_the_quantiles_and_the_mean_that_were_forecast() -> None:
     quantiles = np.array([[2.0, 5.0, 15.0], [0.0, 0.0, 3.0], [0.0, 0.0, 0.0]])
     mean = np.array([8.0, 1.2, 0.1])
@@ -174,6 +192,7 @@ def test_rows_name_their_sum_and_how_many_series_a_fallback_forecast() -> None:
                 "site": named["site"][i],
                 "product": named["product"][i],
                 "date": dates[h],
+                "period": "day",
                 "horizon": h + 1,
                 "units_point": points[i, h],
             }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,15 @@ from models.demand.ensemble import equal
 from models.demand.folds import Fold
 from models.demand.hierarchy import Hierarchy
 from models.demand.origins import PURE, UNITS, YEAR, Origins
+from models.demand.periods import PERIODS
 from models.demand.spans import spans
 from models.demand.sums import Sums, points
 
 SERIES, NIGHTS = 40, 12
+AHEAD = {"day": 28, "week": 13}
 
 
-def origins(day: int) -> Origins:
+def origins(day: int, period: str = "day") -> Origins:
     """Forty products of one site in two groups, none of them sparse."""
     at = np.arange(SERIES)
     names = {"product": at.astype(str), "group": (at // 20).astype(str), "sub_group": (at // 20).astype(str)}
@@ -30,24 +33,27 @@ def origins(day: int) -> Origins:
         day=np.full(SERIES, day),
         cut_off=np.full(SERIES, day),
         level=np.full(SERIES, "", dtype=object),
+        period=PERIODS[period],
         **text,
         **{name: np.full((SERIES, width), 50.0) for name, width in shape.items()},
     )
 
 
-def fold(number: int, seed: int) -> Fold:
+def fold(number: int, seed: int, period: str = "day") -> Fold:
     """The forecast is 50 with a deviation of 5, and right; half of each day's error is the whole site's."""
     random = np.random.default_rng(seed)
-    common, own = random.standard_normal((1, 28)), random.standard_normal((SERIES, 28))
+    ahead = AHEAD[period]
+    common, own = random.standard_normal((1, ahead)), random.standard_normal((SERIES, ahead))
     actual = 50 + 5 * (np.sqrt(0.5) * common + np.sqrt(0.5) * own)
     said = 50 + 5 * 1.2815515655 * np.array([-1.0, 0.0, 1.0])
-    of = origins(20_000 + 28 * number)
+    last = PERIODS[period].of(20_000) + ahead * number
+    of = origins(last, period)
     return Fold(
-        last_day=20_000 + 28 * number,
+        last_day=last,
         members=("seasonal_naive",),
         keys=of.key,
         actual=actual,
-        stack=np.tile(said[:, None], (SERIES, 28, 1, 1)),
+        stack=np.tile(said[:, None], (SERIES, ahead, 1, 1)),
         segment=np.zeros(SERIES, dtype=np.int64),
         size=np.ones(SERIES),
         history=np.full((SERIES, 28), 50.0),
@@ -58,8 +64,13 @@ def fold(number: int, seed: int) -> Fold:
 
 @pytest.fixture(scope="module")
 def learned() -> Sums:
-    folds = [fold(n, seed=n) for n in range(NIGHTS)]
-    return sums_training.fit(folds, equal(("seasonal_naive",)), seed=7)
+    return _learned(NIGHTS)
+
+
+def _learned(many: int, period: str = "day") -> Sums:
+    folds = [fold(n, n, period) for n in range(many)]
+    nights = list(sums_training.nights(folds, equal(("seasonal_naive",))))
+    return sums_training.fit(nights, PERIODS[period].run, seed=7)
 
 
 def test_the_common_part_of_errors_is_found(learned: Sums) -> None:
@@ -67,13 +78,15 @@ def test_the_common_part_of_errors_is_found(learned: Sums) -> None:
     assert learned.dependence.shares[OWN, "day"] == pytest.approx(0.5, abs=0.1)
 
 
-def test_bands_of_sums_cover_what_they_promise_on_nights_not_seen(learned: Sums) -> None:
+@pytest.mark.parametrize(("period", "longer"), [("day", "week"), ("week", "month")])
+def test_bands_of_sums_cover_what_they_promise_on_nights_not_seen(period: str, longer: str) -> None:
+    many = NIGHTS * AHEAD["day"] // AHEAD[period]  # the common error is learned from as many periods
+    learned = _learned(many, period)
     inside: dict[tuple[str, str], list[float]] = {}
     for seed in range(100, 140):
-        new = fold(0, seed)
-        for key, quantiles, actual in _told(new, learned):
+        for key, quantiles, actual in _told(fold(0, seed, period), learned):
             inside.setdefault(key, []).append(evaluate.coverage(actual, quantiles))
-    for key in (("site", "day"), ("site/group", "day"), ("site", "week"), ("site/group", "week")):
+    for key in itertools.product(("site", "site/group"), (period, longer)):
         assert np.mean(inside[key]) == pytest.approx(0.8, abs=0.06), key
 
 
@@ -81,7 +94,7 @@ def _told(new: Fold, learned: Sums) -> Any:
     named = new.origins.hierarchy
     quantiles = new.stack[..., 0]
     levels = {level.name: level.matrix for level in Hierarchy.of(named).levels}
-    pieces = spans(new.last_day, 28)
+    pieces = spans(new.last_day, new.actual.shape[1], new.period)
     for piece in learned.forecast(quantiles, points(quantiles, new.origins), named, pieces, 3):
         if piece.level in levels:
             yield (

@@ -46,6 +46,15 @@ def test_a_week_is_over_with_its_sunday(after_monday: int, over: int) -> None:
     assert WEEK.over(day(MONDAY) + after_monday) == WEEK.of(day(MONDAY)) + over
 
 
+def test_a_week_is_the_last_one_until_the_saturday_after_it_and_a_day_until_its_end() -> None:
+    number = WEEK.of(day(MONDAY))
+    assert WEEK.until(number) == day(MONDAY) + 12
+    assert {n for n in range(day(MONDAY), day(MONDAY) + 30) if WEEK.over(n) == number} == set(
+        range(day(MONDAY) + 6, day(MONDAY) + 13)
+    )
+    assert DAY.until(7) == 7
+
+
 def test_weeks_have_defaults_of_their_own_and_what_is_said_counts() -> None:
     given = parameters({"period": "week", "paths": {"max_series": 3}})
     assert (given.horizon, given.fold_days, given.history_days) == (13, 13, 260)

@@ -6,14 +6,21 @@ from typing import Any
 
 import pytest
 
-from models.demand.attribution import DRIVERS
+from models.demand.drivers import DRIVERS
 from models.demand.fallback import DEAD, NAIVE, SHORT
 from models.demand.parameters import HISTORY
 from models.demand.words import LANGUAGES, number, percent, phrases, text
 
 
 def _change(**more: Any) -> dict[str, Any]:
-    plain = {"night": "2026-03-01", "units": 12.0, "share": 0.12, "method_changed": False, "model_changed": False}
+    plain = {
+        "night": "2026-03-01",
+        "units": 12.0,
+        "share": 0.12,
+        "method_changed": False,
+        "model_changed": False,
+        "factors": {},
+    }
     plain |= {"drivers": {"level": 9.0, "holiday": 4.0, "season": -1.0}}
     return plain | {"model_version": "7", "model_version_before": "7"} | more
 
@@ -22,6 +29,7 @@ def _told(language: str, **more: Any) -> str:
     given = {
         "series": "gebze/pump",
         "drivers": {"level": 1300.0, "season": -2.0, "holiday": -80.5},
+        "factors": {},
         "periods": (28, "day"),
         "method": "champion",
         "change": None,
@@ -47,6 +55,19 @@ def test_both_languages_have_the_same_phrases() -> None:
         return {k: keys(v) for k, v in found.items()} if isinstance(found, dict) else None
 
     assert keys(phrases("tr")) == keys(phrases("en"))
+
+
+def test_weeks_have_phrases_of_their_own_in_place_of_those_of_days() -> None:
+    told = {language: _told(language, periods=(13, "week"), change=_change()) for language in LANGUAGES}
+    assert "Önümüzdeki 13 hafta için" in told["tr"]
+    assert "Geçen haftaki öngörüye (01.03.2026) göre %12 yüksek" in told["tr"]
+    assert "in the next 13 weeks" in told["en"]
+    assert "12% higher than the forecast of the week before (01 Mar 2026)" in told["en"]
+    assert phrases("en", "week")["drivers"]["season"] == "season"
+    for language in LANGUAGES:
+        assert {s: set(its) for s, its in phrases(language, "week").items() if isinstance(its, dict)} == {
+            s: set(its) for s, its in phrases(language).items() if isinstance(its, dict)
+        }
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

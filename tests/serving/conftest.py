@@ -20,7 +20,7 @@ from fastapi.testclient import TestClient
 from expectations import settings as settings_module
 from expectations.contract import Contract
 from expectations.settings import Settings
-from expectations.tables import DEMAND_EXPLANATIONS, DEMAND_FORECAST, JOB_RUNS, PROMOTIONS
+from expectations.tables import DEMAND_EXPLANATIONS, DEMAND_FORECAST, DEMAND_FORECAST_SUMS, JOB_RUNS, PROMOTIONS
 from serving.app import create_app
 from serving.identity.passwords import Passwords
 from serving.identity.roles import EVERY, READS, Caller
@@ -31,6 +31,14 @@ NIGHT = date(2026, 3, 1)
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 SERIES = (("ankara", "P-1"), ("ankara", "P-2"), ("bursa", "P-1"))
+
+
+GROUPS = (("ankara", None), ("bursa", None), ("ankara", "pumps"), ("ankara", "taps"), ("bursa", "pumps"))
+PIECES = (
+    *(("day", date(2026, 3, day), 1) for day in range(2, 30)),
+    ("month", date(2026, 3, 1), 28),
+    *(("week", date(2026, 3, day), 7) for day in (2, 9, 16, 23)),
+)
 
 
 @dataclass
@@ -76,6 +84,15 @@ class Plant:
         if status:
             self.run(tenant, night, status=status, run=run)
         return run
+
+    def sums(
+        self, run: str, tenant: str = "acme", night: date = NIGHT, *, again: bool = False, **more: Any
+    ) -> list[dict[str, Any]]:
+        """Write the sums of a night as the run that wrote its forecasts does: sites and groups by day, week and month."""
+        rows = [_sum(tenant, night, site, group, *piece, run) | more for site, group in GROUPS for piece in PIECES]
+        where = f"tenant = '{tenant}' AND night_month = '{night:%Y-%m}' AND night = '{night}'" if again else None
+        self.write(DEMAND_FORECAST_SUMS, rows[::-1], where)
+        return rows
 
     def explain(
         self,
@@ -151,9 +168,42 @@ def _forecast(tenant: str, night: date, site: str, product: str, day: int, run: 
     }
 
 
+def _sum(
+    tenant: str, night: date, site: str, group: str | None, period: str, first: date, days: int, run: str
+) -> dict[str, Any]:
+    six = datetime.combine(night, datetime.min.time(), UTC) + timedelta(hours=27)
+    return {
+        "tenant": tenant,
+        "night": night,
+        "period": period,
+        "level": "site/group" if group else "site",
+        "site": site,
+        "product_group": group,
+        "product_sub_group": None,
+        "product": None,
+        "date": first,
+        "days": days,
+        "units_point": 100.0 * days,
+        "units_q10": 80.0 * days,
+        "units_q50": 99.0 * days,
+        "units_q90": 120.0 * days,
+        "series": 2,
+        "series_by_fallback": 0,
+        "model_name": f"demand-{tenant}",
+        "model_version": "7",
+        "cut_off": six,
+        "table_versions": json.dumps({"demand_features": 3}),
+        "run_id": run,
+        "available_at": six + timedelta(minutes=40),
+        "night_month": f"{night:%Y-%m}",
+    }
+
+
 def _explanation(tenant: str, night: date, site: str, product: str, early: bool) -> dict[str, Any]:
     drivers = dict(
-        zip(("level", "season", "trend", "price", "holiday", "other"), (280.0, 2.0, 1, 0, -3.0, 0), strict=True)
+        zip(
+            ("level", "season", "trend", "price", "holiday", "factor", "other"), (279, 2, 1, 0, -3, 1.0, 0), strict=True
+        )
     )
     case = {
         "night": "2025-03-02",
@@ -171,6 +221,7 @@ def _explanation(tenant: str, night: date, site: str, product: str, early: bool)
         "units_q50": 280.0,
         **{f"units_{name}": value for name, value in drivers.items()},
         "by_day": json.dumps({name: [value / 28] * 28 for name, value in drivers.items()}),
+        "factors": json.dumps({"temperature": [1 / 28] * 28}),
         "cases": json.dumps([case]),
         "method": "champion",
         "model_name": f"demand-{tenant}",

@@ -1,11 +1,12 @@
 """Why a series' forecast is what it is, of the night that is served."""
 
+import json
 from datetime import date
 
 import pytest
 
 from expectations.tables import DEMAND_EXPLANATIONS
-from models.demand.attribution import DRIVERS
+from models.demand.drivers import DRIVERS
 from serving.schemas import Drivers, DriversByDay
 
 ADDRESS = "/v1/tenants/acme/forecasts/ankara/P-1/explanation"
@@ -47,6 +48,22 @@ def test_the_night_that_is_served_is_the_one_explained(plant, api):
     plant.explain(night=date(2026, 3, 2))
 
     assert api.get(ADDRESS).json()["night"] == "2026-03-01"
+
+
+def test_an_explanation_of_before_there_was_a_driver_tells_nothing_of_it(plant, api):
+    plant.night()
+    before = {"level": 280.0, "season": 2.0, "trend": 1.0, "price": 0.0, "holiday": -3.0, "other": 0.0}
+    changes = {"night": "2026-02-28", "drivers": before}
+    by_day = json.dumps({n: [v / 28] * 28 for n, v in before.items()})
+    plant.explain(by_day=by_day, changes=json.dumps(changes), units_factor=None, factors=None)
+
+    told = api.get(ADDRESS).json()["explanation"]
+
+    for driver in ("factor", "hierarchy"):
+        assert told["drivers"][driver] == told["changes"]["drivers"][driver] == 0.0
+        assert told["by_day"][driver] == [0.0] * 28
+    assert told["factors"] == told["changes"]["factors"] == {}
+    assert list(told["by_day"]) == list(DRIVERS)
 
 
 @pytest.mark.parametrize("product", ["P-9", "P-1"])

@@ -33,7 +33,7 @@ def test_all_rows_of_the_night_come_in_order_with_every_column(plant, api):
 def test_a_row_has_the_columns_of_the_contract_that_differ_within_a_night(plant, api):
     plant.night()
 
-    left_out = {"tenant", "table_versions", "run_id", "available_at", "night_month"}
+    left_out = {"tenant", "table_versions", "run_id", "available_at", "night_month", "units_hierarchy"}
     assert set(api.rows()[0]) == {c.name for c in DEMAND_FORECAST.columns} - left_out
 
 

@@ -22,10 +22,11 @@ def both(plant):
     """Both tenants, mixed in every table: nights, failures, champions."""
     theirs = {"run_id": "zebra-run", "table_versions": '{"zebra": 1}', "method": "zebra", "fallback_reason": "zebra"}
     for night in (NIGHT, LATER):
-        plant.night("acme", night)
+        plant.sums(plant.night("acme", night), night=night)
         plant.explain("acme", night)
         plant.explain(OTHER, night, [("ankara", "P-1"), ("ankara", "zebra-2")], text_en="zebra", text_tr="zebra")
         plant.night(OTHER, night, [("zebra-site", "zebra-1"), ("ankara", "zebra-2")], **theirs)
+        plant.sums("zebra-run", OTHER, night, product_group="zebra")
     plant.night(OTHER, date(2026, 3, 3), [("zebra-site", "zebra-1")], **theirs)
     plant.run(OTHER, date(2026, 3, 4), job="silver", status="failed", reason="zebra lost its stripes")
     plant.run("acme", date(2026, 3, 2), job="silver")
@@ -81,6 +82,8 @@ def test_no_address_shows_another_tenants_data(both_api, data):
         "night": st.sampled_from(["2026-03-01", "2026-03-02", "2026-03-03"]),
         "format": st.sampled_from(["json", "csv"]),
         "limit": st.integers(1, 200),
+        "product_group": st.sampled_from(["pumps", "zebra"]),
+        "period": st.sampled_from(["day", "week"]),
         "cursor": st.just(their_cursor(api)),
     }
     asked = data.draw(st.fixed_dictionaries({}, optional=values))
@@ -123,6 +126,20 @@ def test_another_tenants_forecast_is_not_found_by_its_id(both, api):
     assert api.get(f"/v1/tenants/{OTHER}/forecasts/{their_id(both)}").status_code == 200
 
     assert api.problem(f"/v1/tenants/acme/forecasts/{their_id(both)}")["kind"] == "unknown-forecast"
+
+
+def test_sums_are_of_the_tenant_alone(both, api):
+    answer = api.get("/v1/tenants/acme/forecasts/sums")
+
+    assert answer.json()["total"] == 5 * 33
+    assert_nothing_of_theirs(answer)
+
+
+def test_another_tenants_cursor_of_sums_is_refused(both, api):
+    asked = f"night={LATER}&limit=5"
+    cursor = api.get(f"/v1/tenants/{OTHER}/forecasts/sums?{asked}").json()["next"].rpartition("cursor=")[2]
+
+    assert api.problem(f"/v1/tenants/acme/forecasts/sums?{asked}&cursor={cursor}")["kind"] == "bad-cursor"
 
 
 def test_another_tenants_cursor_is_refused(both, api):

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 from serving import examples, schemas
 from serving.forecasts import ROW_COLUMNS
 from serving.problems import KINDS
+from serving.sums import SUM_COLUMNS
 
 ANSWERS = {
     "/v1/tenants/acme/forecasts": (schemas.ForecastPage, examples.PAGE),
@@ -26,7 +27,12 @@ def operations(api):
 
 @pytest.mark.parametrize(
     ("model", "example"),
-    [*ANSWERS.values(), (schemas.OneForecast, examples.ONE), (schemas.OneExplanation, examples.EXPLANATION)],
+    [
+        *ANSWERS.values(),
+        (schemas.OneForecast, examples.ONE),
+        (schemas.OneExplanation, examples.EXPLANATION),
+        (schemas.SumsPage, examples.SUMS),
+    ],
 )
 def test_each_example_is_an_answer_as_declared(model, example):
     TypeAdapter(model).validate_python(example)
@@ -58,8 +64,15 @@ def test_a_real_explanation_is_as_declared(plant, api):
     TypeAdapter(schemas.OneExplanation).validate_json(answer)
 
 
+def test_real_sums_are_as_declared(plant, api):
+    plant.sums(plant.night())
+
+    TypeAdapter(schemas.SumsPage).validate_json(api.get("/v1/tenants/acme/forecasts/sums").text)
+
+
 def test_the_example_row_has_the_columns_of_a_row():
     assert tuple(examples.ROW) == ROW_COLUMNS
+    assert tuple(examples.SUM) == SUM_COLUMNS
 
 
 def test_each_response_has_a_description_and_an_example(api):

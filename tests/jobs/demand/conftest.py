@@ -23,6 +23,7 @@ from expectations.tables import CALENDAR_FEATURES, DEMAND_FEATURES, INGEST_LEDGE
 from jobs.lake import loose_schema
 
 NIGHT = date(2025, 7, 24)
+FIRST_MONDAY = date(2022, 1, 3)  # of made-up weeks
 DEMAND_YAML = """
 members: [seasonal_naive, lightgbm]
 threads: 1
@@ -65,6 +66,24 @@ class DemandLake:
 
     def weekly(self, **more: Any) -> Any:
         return self.worlds.weekly(**more)
+
+    @staticmethod
+    def weeks(weeks: int = 150, seed: int = 4) -> pd.DataFrame:
+        """Three products whose weeks, dated by their Mondays, follow a rhythm of four, which repeating the last one misses."""
+        chance = np.random.default_rng(seed)
+        made = []
+        for product, size in (("A00", 10.0), ("A01", 20.0), ("B00", 40.0)):
+            units = size * np.resize([8.0, 10.0, 12.0, 10.0], weeks) * np.exp(chance.normal(0, 0.05, weeks))
+            made += [("gebze", product, FIRST_MONDAY + timedelta(weeks=w), float(u)) for w, u in enumerate(units)]
+        return pd.DataFrame(made, columns=["site", "product", "date", "units"])
+
+    def land_weeks(self, tenant: str, rows: pd.DataFrame) -> None:
+        """Silver rows of weeks: a file a week, which comes on the Tuesday after it."""
+        monday = pd.to_datetime(rows["date"])
+        at = (monday + pd.Timedelta(days=8, hours=9)).dt.tz_localize("UTC")
+        told = {"unit_price": None, "promotion": None, "superseded_at": pd.NaT, "content_hash": file_hash(tenant, 0)}
+        rows = rows.assign(tenant=tenant, available_at=at, row_index=range(len(rows)), year=monday.dt.year, **told)
+        self.append(rows, SALES, Zone.SILVER)
 
     def append(self, frame: pd.DataFrame, contract: Contract, zone: Zone) -> None:
         schema = loose_schema(contract, zone)

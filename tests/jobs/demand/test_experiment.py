@@ -15,15 +15,18 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
 from expectations.contract import Zone
-from expectations.tables import SALES
+from expectations.tables import FACTORS, SALES
 from jobs import cli, experiment
-from jobs.demand_data import READ, Pinned, training_frames
+from jobs.demand_data import Pinned
+from jobs.demand_known import READ, training_frames
 from jobs.errors import JobError
-from models.demand.parameters import Parameters, PathParameters
+from models.demand.parameters import Parameters, PathParameters, parameters
 from models.demand.promotion import Decision
 from models.registry import IDEAS
 
@@ -78,6 +81,12 @@ def test_params_yaml_holds_every_parameter_with_its_default() -> None:
     assert PARAMS["demand"] == Parameters().to_dict()
 
 
+def test_params_weeks_yaml_holds_the_same_of_weeks() -> None:
+    of_weeks = yaml.safe_load((ROOT / "params-weeks.yaml").read_text())
+    assert of_weeks["demand"] == parameters({"period": "week"}).to_dict()
+    assert list(of_weeks) == list(PARAMS)
+
+
 def test_dvc_yaml_names_only_params_that_exist() -> None:
     there = set(_flat(PARAMS))
     named = {name for stage in PIPELINE.values() for name in stage.get("params", [])}
@@ -112,6 +121,16 @@ def test_features_run_again_for_every_parameter_that_they_depend_on(trained: Any
     pinned = Pinned(ctx.lake, json.loads(ctx.lake.versions(READ)))
     training_frames(pinned, "acme", ctx.night, _Noting(Parameters(paths=PathParameters()), looked_at))
     assert looked_at == set(PIPELINE["features"]["params"])
+
+
+def test_so_do_those_of_weeks(make_lake: Callable[[], Any]) -> None:
+    lake, looked_at = make_lake(), set[str]()
+    lake.land_weeks("mill", lake.weeks())
+    ctx = lake.context("mill", night=date(2024, 11, 17))
+    pinned = Pinned(ctx.lake, json.loads(ctx.lake.versions(READ)))
+    training_frames(pinned, "mill", ctx.night, _Noting(parameters({"period": "week"}), looked_at))
+    assert "demand.fold_days" in looked_at
+    assert looked_at <= set(PIPELINE["features"]["params"])
 
 
 def test_a_snapshot_pins_the_newest_versions_the_newest_night_and_the_champion(at: Callable[..., Any]) -> None:
@@ -256,12 +275,51 @@ def test_an_experiment_finds_what_the_nightly_training_found(at: Callable[..., A
     assert metrics["would_be"] == "challenger"
 
 
-def _evidence(lake: Any) -> dict[str, Any]:
+def _prices(tenant: str) -> pd.DataFrame:
+    """A price of each week of four years, known a week later: rows of silver."""
+    weeks = pd.date_range("2021-01-04", "2024-11-11", freq="7D")
+    value = 60 + np.cumsum(np.random.default_rng(9).normal(size=len(weeks)))
+    known = (weeks + pd.Timedelta(days=7)).tz_localize("UTC")
+    rows = pd.DataFrame({"date": weeks.date, "year": weeks.year, "value": value, "available_at": known})
+    named = {"tenant": tenant, "site": "*", "factor": "cotton_price", "unit": "TRY/kg"}
+    return rows.assign(**named, superseded_at=pd.NaT, content_hash="f" * 64, row_index=range(len(rows)))
+
+
+def test_an_experiment_with_weeks_finds_what_the_nightly_training_finds(
+    at: Callable[..., Any], make_lake: Callable[[], Any]
+) -> None:
+    lake = at(make_lake())
+    lake.land_weeks("mill", lake.weeks())
+    lake.append(_prices("mill"), FACTORS, Zone.SILVER)
+    demand = SMALL | {"period": "week"}
+    (lake.settings.home / "demand.yaml").write_text(yaml.safe_dump(demand))
+    _ask(demand=demand)
+    experiment.snapshot()
+    assert _pins()["night"] == "2024-11-17", "the Sunday of its last week"
+    experiment.features()
+    first = _digests(experiment.FEATURES)
+    experiment.features()
+    assert _digests(experiment.FEATURES) == first
+    assert set(pd.read_parquet(experiment.FEATURES / "factors.parquet")["factor"]) == {"cotton_price"}
+    experiment.learn()
+    experiment.evaluate()
+    metrics = json.loads(experiment.METRICS.read_text())
+    assert metrics["last_fold"]["pinball"] < 0.8 * metrics["seasonal_naive"]["pinball"]
+
+    ctx = lake.context("mill", night=date(2024, 11, 17))
+    experiment.train_demand.run(ctx)
+    trained_by_job = _evidence(lake, "mill")["last_fold"]["candidate"]
+    assert metrics["last_fold"] == pytest.approx(
+        {k: v for k, v in trained_by_job.items() if math.isfinite(v)}, rel=1e-9
+    )
+
+
+def _evidence(lake: Any, tenant: str = "acme") -> dict[str, Any]:
     from expectations.tables import PROMOTIONS
     from jobs.delta_reader import read_rows
 
     rows = read_rows(lake.settings, PROMOTIONS, Zone.OPERATIONS).to_pylist()
-    return json.loads(next(r for r in rows if r["tenant"] == "acme" and r["model_version"] == "1")["evidence"])
+    return json.loads(next(r for r in rows if r["tenant"] == tenant and r["model_version"] == "1")["evidence"])
 
 
 def test_an_experiment_is_a_run_in_mlflow_and_registers_nothing(

@@ -11,10 +11,13 @@ import pandas as pd
 import pytest
 
 from expectations.contract import Zone
-from expectations.tables import DEMAND_EXPLANATIONS, DEMAND_FORECAST
+from expectations.tables import DEMAND_EXPLANATIONS, DEMAND_FORECAST, DEMAND_FORECAST_SUMS
 from jobs import explain_demand, forecast_demand, train_demand
 from jobs.delta_reader import read_rows
-from models.demand.attribution import DRIVERS
+from models.demand.arrays import day
+from models.demand.drivers import DRIVERS
+from models.demand.paths import BACK, Paths
+from models.demand.reconcile import Doubt, Reconciliation
 
 NIGHT = date(2025, 7, 24)
 BEFORE = NIGHT - timedelta(days=1)
@@ -119,3 +122,29 @@ def test_an_explanation_that_fails_leaves_the_forecast(lake: Any, monkeypatch: p
     explain_demand.run(ctx)
     assert ctx.outcomes["acme"].reason == "no explanation"
     assert len(_rows(lake, DEMAND_FORECAST, "acme")) == 6 * 28
+
+
+def test_what_forecasts_of_sums_moved_is_published_added_up_and_explained(
+    lake: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The site is said to sell half as much again as its series are forecast; the last of this lake's tests."""
+    before = _rows(lake, DEMAND_FORECAST, "acme")
+    whole = before["units_point"].sum() / 28
+    nothing = np.zeros((1, 28))
+    site = Paths(
+        np.array(["gebze/site///"], dtype=object), day(NIGHT) - BACK, np.full((1, 150), 2 * whole), nothing, nothing
+    )
+    made = Reconciliation({"theta": site}, Doubt(np.ones(4), {"site": np.full(4, 1e-3)}, 7))
+    monkeypatch.setattr("models.demand.model.Reconciliation.load", lambda folder: made)
+    for job in (forecast_demand, explain_demand):
+        job.run(lake.context("acme"))
+    rows, told = (_rows(lake, contract, "acme") for contract in (DEMAND_FORECAST, DEMAND_EXPLANATIONS))
+    sums = _rows(lake, DEMAND_FORECAST_SUMS, "acme")
+    assert rows["units_point"].sum() > 1.1 * before["units_point"].sum()
+    by_day = sums[(sums["level"] == "site") & (sums["period"] == "day")].sort_values("date")["units_point"]
+    assert by_day.tolist() == pytest.approx(rows.groupby("date")["units_point"].sum().tolist(), abs=1e-9)
+    by_product = rows.groupby("product")[["units_hierarchy", "units_q50"]].sum()
+    assert told["units_hierarchy"].to_numpy() == pytest.approx(by_product["units_hierarchy"].to_numpy(), abs=1e-6)
+    drivers = told[[f"units_{d}" for d in DRIVERS]].sum(axis=1).to_numpy()
+    assert drivers == pytest.approx(by_product["units_q50"].to_numpy(), abs=1e-6)
+    assert told["text_tr"].str.contains("grup, tesis ve toplam tahminleriyle uyum").all()

@@ -159,7 +159,7 @@ def test_a_champion_that_knows_no_sums_leaves_none_of_the_night(
     with monkeypatch.context() as older:
         older.setattr("models.demand.model.Sums.load", lambda folder: None)
         forecast_demand.run(trained.context("acme", progress=told.append))
-    assert any("acme: sums are not forecast: its champion knows none" in line for line in told)
+    assert any("acme: sums are not forecast: its champion is older than sums are" in line for line in told)
     assert _sums(trained, "acme").empty
     assert len(_gold(trained, "acme")) == 6 * 28
     forecast_demand.run(trained.context("acme"))

@@ -15,7 +15,7 @@ from expectations.tables import DEMAND_FORECAST, PROMOTIONS
 from jobs import forecast_demand, train_demand
 from jobs.context import Outcome
 from jobs.delta_reader import read_rows
-from jobs.demand_data import READ, Pinned, training_data
+from jobs.demand_data import READ, Pinned
 from jobs.demand_settings import demand_parameters
 from jobs.errors import JobError
 from models.demand.fallback import NO_SKILL
@@ -162,7 +162,7 @@ def test_a_training_set_is_made_again_bit_for_bit_after_new_data_has_landed(make
     assert manifest == TrainingManifest.from_dict(registry.manifest(ref))
     today = Pinned(ctx.lake, json.loads(ctx.lake.versions(READ)))
     with pytest.raises(NotTheSame):
-        manifest.check(training_data(today, "acme", world.last, manifest.given))
+        manifest.check(train_demand.data_of(today, "acme", world.last, manifest.given))
 
 
 def test_what_became_known_after_the_cut_off_is_not_learned_from(make_lake: Callable[[], Any]) -> None:
@@ -174,7 +174,7 @@ def test_what_became_known_after_the_cut_off_is_not_learned_from(make_lake: Call
 
     def units() -> np.ndarray:
         pinned = Pinned(ctx.lake, json.loads(ctx.lake.versions(READ)))
-        return training_data(pinned, "acme", world.last, given).panel.units
+        return train_demand.data_of(pinned, "acme", world.last, given).panel.units
 
     before = units()
     cut_off = pd.Timestamp(world.last, tz="Europe/Istanbul") + pd.Timedelta(days=1, hours=6)
@@ -213,7 +213,7 @@ def test_parameters_of_a_home_are_for_all_tenants_and_for_one(make_lake: Callabl
         ("sede: 3", "sede: no such parameter; there are members, period, horizon, seed"),
         (
             "members: [seasonal_naive, arima]",
-            "no member 'arima'; there are seasonal_naive, history, lightgbm, lstm, prophet, mstl, ets, theta",
+            "no member 'arima'; there are seasonal_naive, history, lightgbm, lstm, regression, prophet",
         ),
         ("trees: {leafs: 3}", "trees.leafs: no such parameter"),
         ("folds: 0", "folds=0: give at least 1"),

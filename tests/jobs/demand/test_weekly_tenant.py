@@ -23,14 +23,16 @@ from edge_sync.outbox import Outbox
 from edge_sync.s3 import Bucket
 from edge_sync.sync import sync
 from expectations.contract import Zone
-from expectations.tables import DEMAND_FEATURES, DEMAND_FORECAST, TABLES
+from expectations.tables import DEMAND_EXPLANATIONS, DEMAND_FEATURES, DEMAND_FORECAST, DEMAND_FORECAST_SUMS, TABLES
 from jobs import monthly, train_demand
-from jobs.catalogue import FORECAST_DEMAND
+from jobs.catalogue import EXPLAIN_DEMAND, FORECAST_DEMAND
 from jobs.delta_reader import read_rows
+from jobs.demand_known import Nights
 from jobs.monthly import Judged, last_told, run_monthly
 from jobs.runner import run_all
 from jobs.trace import trace
 from models.demand.arrays import day
+from models.demand.drivers import DRIVERS
 from models.demand.parameters import SEASONAL_NAIVE
 from models.demand.periods import DAY, WEEK
 from models.demand.promotion import METRIC
@@ -121,8 +123,49 @@ def test_weeks_and_days_stand_in_one_table(plant: Any, judged: dict[str, Judged]
     assert shop.groupby("product").size().tolist() == [28, 28]
     assert (set(shop["period"]), shop["date"].min()) == ({"day"}, NIGHT + timedelta(days=1))
     told = {tenant: set(json.loads(rows["table_versions"][0])) for tenant, rows in ((MILL, mill), (SHOP, shop))}
-    assert told[SHOP] == {"features/demand_features", "features/calendar_features"}
-    assert told[MILL] == {"silver/sales", "silver/sites", "features/calendar_features"}
+    assert told[SHOP] == {"features/demand_features", "features/calendar_features", "silver/factors"}
+    assert told[MILL] == {"silver/sales", "silver/sites", "features/calendar_features", "silver/factors"}
+
+
+def test_a_price_of_the_file_is_known_to_the_model_of_weeks(plant: Any, judged: dict[str, Judged]) -> None:
+    ctx = plant.context()
+    registry = train_demand.registry_of(ctx)
+    manifest = registry.manifest(registry.version(f"demand-{MILL}", "1"))
+    given = train_demand.TrainingManifest.from_dict(manifest).given
+    data = train_demand.data_of(train_demand.Pinned(ctx.lake, manifest["table_versions"]), MILL, NIGHT, given)
+    factors, week = data.calendar.factors, np.array([data.last_day])
+    every = np.array([len(factors.moments)])
+    assert factors.names == ("cotton_price",)
+    assert factors.told(np.zeros(1, dtype=np.int64), week, every) == weeks.cotton()[-1]
+    assert np.isnan(factors.told(np.zeros(1, dtype=np.int64), week, every - 1)), "a week before nobody knew it"
+
+
+@pytest.mark.parametrize("later", [0, 6])
+def test_a_night_knows_of_the_price_what_the_training_knew(plant: Any, judged: dict[str, Judged], later: int) -> None:
+    ctx = plant.context(date=NIGHT + timedelta(days=later))
+    ctx.table_versions = ctx.lake.versions(train_demand.READ)
+    given = {MILL: train_demand.demand_parameters(ctx.settings, MILL)}
+    pinned = train_demand.Pinned(ctx.lake, json.loads(ctx.table_versions))
+    training = train_demand.data_of(pinned, MILL, NIGHT, given[MILL])
+    night = Nights.read(ctx, given).of(MILL)
+    site, ahead = night.origins.site, np.ones(len(night.origins), dtype=np.int64)
+    asked = (("cotton_price",), site, night.origins.day, night.origins.cut_off, ahead, night.origins.period)
+    told = [calendar.factors.numbers(*asked) for calendar in (training.calendar, night.calendar)]
+    assert not np.isnan(told[0][:, :2]).any()
+    assert np.array_equal(told[0], told[1], equal_nan=True)
+
+
+def test_its_weeks_and_months_are_summed_over_its_products(plant: Any, judged: dict[str, Judged]) -> None:
+    rows = read_rows(plant.settings, DEMAND_FORECAST_SUMS, filters=[("tenant", "=", MILL)]).to_pandas()
+    assert set(rows["period"]) == {"week", "month"}
+    served = _gold(plant, MILL)
+    by_week = rows[(rows["level"] == "site") & (rows["period"] == "week")].set_index("date")["units_point"]
+    wanted = served.groupby("date")["units_point"].sum()
+    assert by_week.sort_index().to_numpy() == pytest.approx(wanted.to_numpy(), abs=1e-9)
+    monday = pd.to_datetime(served["date"])
+    by_month = rows[(rows["level"] == "site") & (rows["period"] == "month")].set_index("date")["units_point"]
+    wanted = served.groupby(monday.dt.to_period("M").dt.start_time.dt.date)["units_point"].sum()
+    assert by_month.sort_index().to_dict() == pytest.approx(wanted.to_dict(), abs=1e-9)
 
 
 def test_weeks_have_no_daily_features(plant: Any, judged: dict[str, Judged]) -> None:
@@ -144,6 +187,63 @@ def test_its_training_set_is_made_again_bit_for_bit(plant: Any, judged: dict[str
     registry = train_demand.registry_of(ctx)
     ref = registry.version(f"demand-{MILL}", "1")
     assert train_demand.rebuild(ctx, ref, registry).night == str(NIGHT)
+
+
+@pytest.fixture(scope="module")
+def explained(plant: Any, judged: dict[str, Judged]) -> dict[int, pd.DataFrame]:
+    """Of the night, of one in the same week, and of one a week later: by days since the first."""
+    found = {}
+    for later in (0, 3, 8):
+        night = NIGHT + timedelta(days=later)
+        run_all(plant.of(MILL).context(date=night), [FORECAST_DEMAND, EXPLAIN_DEMAND])
+        filters = [("tenant", "=", MILL), ("night", "=", night)]
+        rows = read_rows(plant.settings, DEMAND_EXPLANATIONS, Zone.GOLD, filters=filters).to_pandas()
+        found[later] = rows.sort_values("product", ignore_index=True)
+    return found
+
+
+@pytest.mark.parametrize("later", [0, 8])
+def test_its_drivers_add_up_to_what_was_published(plant: Any, explained: dict[int, pd.DataFrame], later: int) -> None:
+    published = _gold(plant, MILL, NIGHT + timedelta(days=later)).groupby("product")["units_q50"].sum()
+    total = explained[later][[f"units_{d}" for d in DRIVERS]].sum(axis=1).to_numpy()
+    assert np.abs(total - published.to_numpy()).max() < 1e-6
+    weeks_ahead = {len(json.loads(text)["level"]) for text in explained[later]["by_day"]}
+    assert weeks_ahead == {13}
+
+
+def test_a_promotion_to_come_is_told_as_an_event_and_the_level_is_that_of_four_weeks(
+    plant: Any, explained: dict[int, pd.DataFrame]
+) -> None:
+    rows = explained[0]
+    by_week = [json.loads(text)["holiday"] for text in rows["by_day"]]
+    share = np.array(by_week) / rows["units_q50"].to_numpy()[:, None]
+    assert (share[:, [3, 8]] > 0.01).all()
+    assert (np.delete(share, [3, 8], axis=1) < 0.01).all()
+    last_four = weeks.units()[:, -4:].mean(axis=1)
+    level = [json.loads(text)["level"][0] for text in rows["by_day"]]
+    assert level == pytest.approx(last_four, rel=1e-4)
+
+
+def test_it_is_told_in_weeks_and_beside_the_forecast_of_the_week_before(explained: dict[int, pd.DataFrame]) -> None:
+    first, same, later = (explained[days].iloc[0] for days in (0, 3, 8))
+    assert "Önümüzdeki 13 hafta için" in first["text_tr"]
+    assert "in the next 13 weeks" in first["text_en"]
+    assert [first["night_before"], same["night_before"]] == [None, None], "a night of the same week is none before"
+    assert later["night_before"] == NIGHT + timedelta(days=3)
+    assert json.loads(later["changes"])["periods"] == 12
+    assert "eek before" in later["text_en"]
+    assert "Geçen haftaki öngörüye" in later["text_tr"]
+
+
+def test_its_cases_are_earlier_weeks(explained: dict[int, pd.DataFrame]) -> None:
+    for later in (
+        0,
+        8,
+    ):  # of the last week before the second night nothing is known: cases are those of the week before
+        for text in explained[later]["cases"]:
+            found = json.loads(text)
+            assert len(found) == 3
+            assert {date.fromisoformat(case["night"]).weekday() for case in found} == {6}
 
 
 @pytest.mark.parametrize("later", [3, 6])

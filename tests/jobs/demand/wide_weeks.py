@@ -1,4 +1,4 @@
-"""A made-up plant's wide weekly export: a row a week, a column a product, holidays and promotions beside them.
+"""A made-up plant's wide weekly export: a row a week, a column a product; holidays, promotions and cotton's price beside.
 
 Promotions multiply what is sold by PROMOTED; those of the weeks to come are planned in it, without units.
 """
@@ -22,7 +22,7 @@ thousands: ','
 imports:
   - contract: sales
     known_time: {lag: P7D}
-    wide: {all_but: [week, TOTAL, holiday, promo], header: product, value: units}
+    wide: {all_but: [week, TOTAL, holiday, promo, cotton], header: product, value: units}
     columns: {site: {constant: gebze}, product: product, date: week, units: units}
   - contract: calendar_events
     known_time: {lag: -P365D}
@@ -32,6 +32,10 @@ imports:
     known_time: {lag: -P365D}
     filter: {promo: ['1']}
     columns: {site: {constant: '*'}, date: week, event: {constant: promo}, kind: {constant: promotion}}
+  - contract: factors
+    known_time: {lag: P7D}
+    filter: {cotton: {empty: false}}
+    columns: {site: {constant: '*'}, date: week, factor: {constant: cotton_price}, value: cotton, unit: {constant: TRY/kg}}
   - contract: sites
     known_time: {at: 2022-01-01}
     once_per: []
@@ -67,15 +71,21 @@ def units(seed: int = 11) -> np.ndarray:
     return np.round(size * season * lifted * np.exp(chance.normal(0, 0.08, (len(PRODUCTS), WEEKS))))
 
 
+def cotton(seed: int = 11) -> np.ndarray:
+    """(weeks,): a price that wanders and moves no demand."""
+    return np.round(60 + np.cumsum(np.random.default_rng(seed + 2).normal(0, 1, WEEKS)), 2)
+
+
 def wide_csv(seed: int = 11) -> str:
     """The export, with ISO weeks, commas between thousands, a column of totals, and cells that are empty."""
-    made, planned = units(seed), promoted(seed)
+    made, planned, price = units(seed), promoted(seed), cotton(seed)
     text = io.StringIO()
     rows = csv.writer(text)
-    rows.writerow(["week", *PRODUCTS, "TOTAL", "holiday", "promo"])
+    rows.writerow(["week", *PRODUCTS, "TOTAL", "holiday", "promo", "cotton"])
     for w in range(WEEKS + AHEAD):
         year, week, _ = (FIRST + timedelta(weeks=w)).isocalendar()
         cells = [f"{u:,.0f}" for u in made[:, w]] if w < WEEKS else [""] * len(PRODUCTS)
         total = f"{made[:, w].sum():,.0f}" if w < WEEKS else ""
-        rows.writerow([f"{year}-W{week:02d}", *cells, total, "Fair" if w % 26 == 17 else "", int(planned[w])])
+        event, paid = "Fair" if w % 26 == 17 else "", price[w] if w < WEEKS else ""
+        rows.writerow([f"{year}-W{week:02d}", *cells, total, event, int(planned[w]), paid])
     return text.getvalue()
