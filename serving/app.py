@@ -18,6 +18,7 @@ from expectations.settings import Settings
 from serving import examples, page, problems, schemas
 from serving.explanations import Explanations
 from serving.forecasts import Forecasts
+from serving.idempotency import Idempotency
 from serving.identity import oidc_config, secret
 from serving.identity.access import Guard
 from serving.identity.admin_routes import AdminRoutes
@@ -65,10 +66,12 @@ def create_app(
     ledger = Ledger(lake)
     forecasts = Forecasts(lake, ledger)
     state = open_state(settings)
-    identity = build(state, secret.load(settings), now, passwords)
+    sealed = secret.load(settings)
+    identity = build(state, sealed, now, passwords)
     limits = Limits(InRedis(settings.redis) if settings.redis else Memory(), now)
     app = FastAPI(title=TITLE, description=ABOUT, version=version("uretimiq"), docs_url=None, redoc_url=None)
     app.state.identity = identity
+    app.state.idempotency = Idempotency(state, sealed, now)
     app.state.guard = Guard(
         identity.tokens, identity.users.principal, identity.keys.principal, limits, settings.rate_user, seconds
     )
@@ -102,9 +105,16 @@ def _add_layers(app: FastAPI, settings: Settings, limits: Limits, identity: Iden
         app.add_middleware(
             CORSMiddleware,
             allow_origins=_words(settings.origins),
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
-            expose_headers=["X-Request-ID", "Link", "Retry-After"],
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=[
+                "Authorization",
+                "Content-Type",
+                "X-Request-ID",
+                "Idempotency-Key",
+                "If-Match",
+                "If-None-Match",
+            ],
+            expose_headers=["X-Request-ID", "Link", "Retry-After", "ETag", "Location", "Idempotency-Replayed"],
         )
     app.add_middleware(
         Shield,
