@@ -101,15 +101,3 @@ class Reply:
             headers["Uretimiq-Age-Days"] = str(head["age_days"])
             headers["Uretimiq-Model-Version"] = quote(head["model_version"] or "")
         return headers
-
-
-def add_conditions(document: dict[str, Any]) -> None:
-    """Tell in `document`, of each address that answers 304, with which header that is asked."""
-    header = {"name": "If-None-Match", "in": "header", "required": False, "schema": {"type": "string"}}
-    header["description"] = "The ETag of an answer that the caller has: if nothing has changed since, 304 says so"
-    tag = {"description": "Of this answer, for If-None-Match", "schema": {"type": "string"}}
-    for operations in document["paths"].values():
-        for operation in operations.values():
-            if "304" in operation["responses"]:
-                operation.setdefault("parameters", []).append(header)
-                operation["responses"]["200"].setdefault("headers", {})["ETag"] = tag

@@ -11,14 +11,14 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
-from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import select
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES
 
 from expectations.settings import Settings
-from serving import answers, examples, page, problems, schemas
+from serving import examples, page, problems, schemas
 from serving.board.routes import board_router
+from serving.document import document
 from serving.explanations import Explanations
 from serving.forecasts import Forecasts
 from serving.idempotency import Idempotency
@@ -26,7 +26,6 @@ from serving.identity import oidc_config, secret
 from serving.identity.access import Guard
 from serving.identity.admin_routes import AdminRoutes
 from serving.identity.auth_routes import AuthRoutes, Door
-from serving.identity.documents import add_security
 from serving.identity.limits import InRedis, Limits, Memory
 from serving.identity.me_routes import MeRoutes
 from serving.identity.oidc import Company
@@ -96,7 +95,7 @@ def create_app(
     app.include_router(OidcRoutes(identity, company, door).router)
     app.include_router(MeRoutes(identity, door).router)
     app.include_router(AdminRoutes(identity).router)
-    app.openapi = lambda: _document(app)  # type: ignore[method-assign]
+    app.openapi = lambda: document(app)  # type: ignore[method-assign]
     index = ""
 
     @app.get("/", include_in_schema=False)
@@ -163,14 +162,3 @@ def _add_health(app: FastAPI, forecasts: Forecasts, state: State) -> None:
         with state.read() as connection:
             connection.execute(select(1))
         return Response(ok, media_type="application/json")
-
-
-def _document(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document, with the schema that all errors share."""
-    if not app.openapi_schema:
-        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        add_security(document, app)
-        answers.add_conditions(document)
-        document["components"]["schemas"]["Problem"] = schemas.Problem.model_json_schema()
-        app.openapi_schema = document
-    return app.openapi_schema
