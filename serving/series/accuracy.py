@@ -19,7 +19,7 @@ SHELF_BYTES = 64 * 2**20  # one tenant of 10,000 series takes 2 MB
 _SUMS = """
     SELECT site, product, days, count(DISTINCT night) AS nights, sum(units) AS units, sum(forecast_units) AS forecast_units,
         sum(absolute_error) AS absolute_error, sum(naive_absolute_error) AS naive_absolute_error,
-        sum(covered_days) AS covered_days, sum(known_days) AS known_days
+        sum(covered_days)::BIGINT AS covered_days, sum(known_days)::BIGINT AS known_days
     FROM files WHERE tenant = $tenant AND night_month BETWEEN $first_month AND $last_month AND night BETWEEN $first AND $last
     GROUP BY site, product, days
 """

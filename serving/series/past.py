@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -46,23 +47,23 @@ class Past:
     def of(cls, key: Key, rows: pa.Table, events: Iterable[Mapping[str, Any]]) -> Past:
         """From rows with site, product, groups, night, period, first_date, and units as lists; and rows of site and events."""
         lists = rows["units"].combine_chunks()
-        values = lists.flatten()
+        known = lists.flatten().is_valid().to_numpy(zero_copy_only=False)
+        values = lists.flatten().fill_null(0.0).to_numpy()
         offsets = np.concatenate([[0], np.cumsum(lists.value_lengths().to_numpy())])
-        known = np.concatenate([[0], np.cumsum(values.is_valid().to_numpy(zero_copy_only=False))])
         days = DAYS[rows["period"][0].as_py()]
         first = rows["first_date"].cast(pa.int32()).to_numpy().astype(np.int64)
         begin = (first - first.min()) // days
-        lengths = np.diff(offsets)
-        units = np.zeros((len(rows), int((begin + lengths).max())))
-        place = np.repeat(np.arange(len(rows)) * units.shape[1] + begin - offsets[:-1], lengths)
-        units.ravel()[place + np.arange(len(values))] = values.fill_null(0.0).to_numpy()
+        units, end = np.zeros((len(rows), int((begin + np.diff(offsets)).max()))), begin.copy()
+        for i, (start, stop) in enumerate(pairwise(offsets)):  # a matrix of places would take three times the memory
+            units[i, begin[i] : begin[i] + stop - start] = values[start:stop]
+            end[i] += np.count_nonzero(known[start:stop])
         return cls(
             key,
             rows.select(["site", "product", "product_group", "product_sub_group"]),
             date(1970, 1, 1) + timedelta(days=int(first.min())),
             days,
             begin,
-            begin + np.diff(known[offsets]),
+            end,
             units,
             {row["site"]: [e for e in json.loads(row["events"]) if e["kind"] != PROMOTION] for row in events},
         )
