@@ -35,11 +35,13 @@ from serving.identity.service import Identity, build
 from serving.lake import Lake
 from serving.render import json_bytes
 from serving.runs import Ledger
+from serving.series.routes import SeriesRoutes
 from serving.shield import Shield
 from serving.state.database import State, open_state
 from serving.status import EachTable, StatusRoutes
 from serving.sums import Sums
 from serving.tenants import TenantRoutes
+from serving.totals import Totals
 
 TITLE = "ÜretimIQ API"
 ABOUT = (
@@ -85,6 +87,7 @@ def create_app(
     _add_layers(app, settings, limits, identity)
     _add_health(app, forecasts, state)
     app.include_router(TenantRoutes(forecasts, Sums(lake, forecasts), Explanations(lake, forecasts), now).router)
+    app.include_router(SeriesRoutes(lake, forecasts, Totals(lake, forecasts), now).router)
     tables = EachTable(lake)
     app.include_router(StatusRoutes(tables, ledger, now).router)
     app.include_router(board_router(settings, lake, forecasts, tables, now))

@@ -60,6 +60,16 @@ KINDS = {
         "No sums of the night",
         "the night of 2026-03-01 of 'acme' has no sums: they need a champion that knows them",
     ),
+    "unknown-series": Kind(
+        404,
+        "No such series",
+        "'acme' has no series of site ankara, product P-9: take codes from /v1/tenants/acme/series",
+    ),
+    "no-series": Kind(
+        404,
+        "What was sold is not there yet",
+        "what was sold of the series of 'acme' has not been written yet: run `uretimiq run demand-series --tenant acme`",
+    ),
     "unauthorized": Kind(
         401, "Not signed in", "sign in at /v1/auth/token, or send an API key: Authorization: Bearer ...", audited=True
     ),
