@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from expectations.settings import Settings
 from serving import examples, page, problems, schemas
+from serving.exchange.routes import exchange_router
 from serving.explanations import Explanations
 from serving.forecasts import Forecasts
 from serving.identity import oidc_config, secret
@@ -65,7 +66,8 @@ def create_app(
     ledger = Ledger(lake)
     forecasts = Forecasts(lake, ledger)
     state = open_state(settings)
-    identity = build(state, secret.load(settings), now, passwords)
+    key = secret.load(settings)
+    identity = build(state, key, now, passwords)
     limits = Limits(InRedis(settings.redis) if settings.redis else Memory(), now)
     app = FastAPI(title=TITLE, description=ABOUT, version=version("uretimiq"), docs_url=None, redoc_url=None)
     app.state.identity = identity
@@ -84,6 +86,7 @@ def create_app(
     app.include_router(OidcRoutes(identity, company, door).router)
     app.include_router(MeRoutes(identity, door).router)
     app.include_router(AdminRoutes(identity).router)
+    app.include_router(exchange_router(forecasts, state, identity.audit, limits, now))
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     index = ""
 
@@ -102,7 +105,7 @@ def _add_layers(app: FastAPI, settings: Settings, limits: Limits, identity: Iden
         app.add_middleware(
             CORSMiddleware,
             allow_origins=_words(settings.origins),
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
             expose_headers=["X-Request-ID", "Link", "Retry-After"],
         )

@@ -75,6 +75,11 @@ KINDS = {
     "locked": Kind(429, "Too many failed sign-ins", "too many failed sign-ins: try again in 60 s", audited=True),
     "too-large": Kind(413, "The body is too large", "a body may have 1048576 bytes at most", audited=True),
     "unknown-key": Kind(404, "No such key", "'acme' has no API key urt_key_4be1c07a that could be revoked"),
+    "unknown-link": Kind(404, "No such link", "'acme' has no link 9c41d07ab2f93c55 that could be revoked"),
+    "link-refused": Kind(
+        404, "The link is refused", "the link is unknown, revoked or at its end: make another one", audited=True
+    ),
+    "too-many-links": Kind(409, "Too many links", "'acme' has 200 links: revoke one that is not used"),
     "no-company-login": Kind(404, "No login of a company", "no login of a company is set up"),
     "login-unavailable": Kind(503, "The company's login does not answer", "the company's login does not answer"),
     "not-found": Kind(404, "No such address", "there is nothing at /v2: the addresses are listed at /", audited=True),

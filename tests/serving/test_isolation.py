@@ -14,7 +14,7 @@ NIGHT, LATER = date(2026, 3, 1), date(2026, 3, 2)
 FILL = {"tenant": "acme"}
 # The addresses that show what belongs to nobody, or to the operator.
 OF_NO_TENANT = {"/", "/healthz", "/readyz", "/openapi.json", "/v1/audit"}
-OF_THE_CALLER = ("/v1/me", "/v1/auth/")
+OF_THE_CALLER = ("/v1/me", "/v1/auth/", "/v1/live/")
 
 
 @pytest.fixture
@@ -75,6 +75,7 @@ def test_no_address_shows_another_tenants_data(both_api, data):
     template = data.draw(st.sampled_from(addresses(api)))
     series = {"site": "ankara", "product": data.draw(st.sampled_from(["P-1", "zebra-2"]))}
     fill = {**FILL, **series, "forecast_id": their_id(both), "prefix": their_key(api)}
+    fill |= {"link_id": "0" * 16, "secret": "urt_link_0"}
     address = template.format(**{name: quote(value) for name, value in fill.items()})
     values = {
         "site": st.sampled_from(["ankara", "zebra-site"]),
