@@ -36,7 +36,7 @@ class NewLink(BaseModel):
 
     name: Name = Field(description="What it is for")
     what: What = Field(description="Rows of the plan, or of the forecasts")
-    filters: Filters = Field(default_factory=Filters)
+    filters: Filters = Field(default_factory=lambda: Filters.model_validate({}))
     expires_at: AwareDatetime | None = Field(None, description="90 days from now if left out; at most 366")
 
 
