@@ -80,6 +80,11 @@ KINDS = {
         404, "The link is refused", "the link is unknown, revoked or at its end: make another one", audited=True
     ),
     "too-many-links": Kind(409, "Too many links", "'acme' has 200 links: revoke one that is not used"),
+    "workbook-refused": Kind(
+        422,
+        "The workbook cannot be taken",
+        "the workbook was not written here, or its hidden sheet was changed: export the plan again and edit that",
+    ),
     "no-company-login": Kind(404, "No login of a company", "no login of a company is set up"),
     "login-unavailable": Kind(503, "The company's login does not answer", "the company's login does not answer"),
     "not-found": Kind(404, "No such address", "there is nothing at /v2: the addresses are listed at /", audited=True),
