@@ -75,6 +75,22 @@ KINDS = {
     "locked": Kind(429, "Too many failed sign-ins", "too many failed sign-ins: try again in 60 s", audited=True),
     "too-large": Kind(413, "The body is too large", "a body may have 1048576 bytes at most", audited=True),
     "unknown-key": Kind(404, "No such key", "'acme' has no API key urt_key_4be1c07a that could be revoked"),
+    "unknown-override": Kind(404, "No such override", "'acme' has no override 9c41d07a: take the id from the list"),
+    "override-over": Kind(
+        409, "The override is over", "override 9c41d07a was withdrawn, or is at its end: make a new one"
+    ),
+    "touches-nothing": Kind(
+        422, "The change touches nothing", "no forecast of site=ankara product=P-9 from 2026-03-02 to 2026-03-08"
+    ),
+    "no-groups": Kind(
+        409, "Groups are not known yet", "the groups of 'acme' are not known yet: leave product_group out"
+    ),
+    "version-needed": Kind(
+        428, "Say which version you have seen", 'send the header If-Match with the ETag that you have seen, such as "3"'
+    ),
+    "version-changed": Kind(
+        412, "Somebody else has changed it", "it is at version 4 by now, not 3: read it again, then change it"
+    ),
     "no-company-login": Kind(404, "No login of a company", "no login of a company is set up"),
     "login-unavailable": Kind(503, "The company's login does not answer", "the company's login does not answer"),
     "not-found": Kind(404, "No such address", "there is nothing at /v2: the addresses are listed at /", audited=True),
