@@ -31,6 +31,7 @@ from serving.identity.oidc_routes import OidcRoutes
 from serving.identity.passwords import Passwords
 from serving.identity.service import Identity, build
 from serving.lake import Lake
+from serving.plans.routes import PlanParts
 from serving.render import json_bytes
 from serving.runs import Ledger
 from serving.shield import Shield
@@ -86,7 +87,9 @@ def create_app(
     app.include_router(OidcRoutes(identity, company, door).router)
     app.include_router(MeRoutes(identity, door).router)
     app.include_router(AdminRoutes(identity).router)
-    app.include_router(exchange_router(forecasts, state, identity.audit, limits, now))
+    plans = PlanParts(lake, forecasts, state, identity.audit, key, now)
+    app.include_router(plans.router)
+    app.include_router(exchange_router(forecasts, plans.plans, state, identity.audit, key, limits, now))
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     index = ""
 

@@ -16,6 +16,7 @@ from expectations.contract import CODE
 from serving import examples, schemas
 from serving.explanations import Explanations
 from serving.forecasts import Forecasts, Found
+from serving.heads import head_of, headers_of
 from serving.identity.access import Access
 from serving.nights import JSON, H, Night, Selection
 from serving.paging import Cursor, decode, encode, fingerprint
@@ -98,10 +99,10 @@ class TenantRoutes:
         asked = fingerprint("forecasts", tenant, selection, query.night)
         found, cursor = (at_hand, _start(at_hand)) if at_hand else self._open(tenant, query, asked)
         rows = found.night.select(selection)
-        head = self._head(found)
+        head = head_of(found, self._now())
         if as_csv:
             name = f"forecast_{tenant}_{found.night.key.night}.csv"
-            headers = {**_headers(head, None), "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
+            headers = {**headers_of(head, None), "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
             return StreamingResponse(csv_pieces(rows.drop_columns(JSON), query.bom), media_type=CSV, headers=headers)
         limit = query.limit or LIMIT
         next_page = _next(f"/v1/tenants/{quote(tenant)}/forecasts", query, cursor, limit, rows.num_rows, asked)
@@ -120,7 +121,7 @@ class TenantRoutes:
             found = self._sums.night(tenant, query.night)
             cursor = _start(found)
         rows = found.night.select(query.wanted)
-        head, limit = self._head(found), query.limit or LIMIT
+        head, limit = head_of(found, self._now()), query.limit or LIMIT
         del head["period"]  # each row has its own
         next_page = _next(f"/v1/tenants/{quote(tenant)}/forecasts/sums", query, cursor, limit, rows.num_rows, asked)
         page = rows[JSON].slice(cursor.offset, limit)
@@ -140,7 +141,7 @@ class TenantRoutes:
     def explanation(self, tenant: Tenant, site: Code, product: Code, request: Request) -> Response:
         """Why a series' forecast is what it is: drivers, the nearest past cases, what changed since the night before."""
         found, row = self._explanations.one(tenant, site, product, read(NightQuery, request).night)
-        head = self._head(found)
+        head = head_of(found, self._now())
         return _json(json_bytes({**head, "explanation": row}), head, None)
 
     def series(self, tenant: Tenant, request: Request) -> Response:
@@ -149,7 +150,7 @@ class TenantRoutes:
         asked = fingerprint("series", tenant, query.site, query.product, query.night)
         found, cursor = self._open(tenant, query, asked)
         chosen = found.night.select_series(tuple(query.site), tuple(query.product))
-        head, limit = self._head(found), query.limit or LIMIT
+        head, limit = head_of(found, self._now()), query.limit or LIMIT
         next_page = _next(f"/v1/tenants/{quote(tenant)}/series", query, cursor, limit, len(chosen), asked)
         page = [_entry(found.night, i) for i in chosen[cursor.offset : cursor.offset + limit]]
         content = {**head, "total": len(chosen), "next": next_page, "series": page}
@@ -162,23 +163,6 @@ class TenantRoutes:
             return self._forecasts.pinned(cursor.key, cursor.version), cursor
         found = self._forecasts.night(tenant, query.night)
         return found, _start(found)
-
-    def _head(self, found: Found[H]) -> dict[str, Any]:
-        key, summary, now = found.night.key, found.night.summary, self._now()
-        failed = found.runs.failed_since(key.tenant, key.night)
-        newer = failed and {"night": failed["date"], **{k: failed[k] for k in ("job", "status", "reason")}}
-        return {
-            "tenant": key.tenant,
-            "night": key.night,
-            "cut_off": summary.cut_off,
-            "available_at": summary.available_at,
-            "age_seconds": int((now - summary.available_at).total_seconds()),
-            "age_days": (now.date() - key.night).days,
-            "period": summary.period,
-            "model_name": summary.model_name,
-            "model_version": summary.model_version,
-            "newer_night": newer,
-        }
 
 
 def _start(found: Found[H]) -> Cursor:
@@ -206,19 +190,5 @@ def _next(path: str, query: SeriesQuery, cursor: Cursor, limit: int, total: int,
     return f"{path}?{urlencode(given, doseq=True)}"
 
 
-def _headers(head: dict[str, Any], next_page: str | None) -> dict[str, str]:
-    """Night and age once more, for those who read CSV or only the headers."""
-    headers = {"Cache-Control": "no-cache", "Vary": "Accept"}
-    if head:
-        headers["Uretimiq-Night"] = head["night"].isoformat()
-        headers["Uretimiq-Cut-Off"] = head["cut_off"].strftime("%Y-%m-%dT%H:%M:%SZ")
-        headers["Uretimiq-Age-Seconds"] = str(head["age_seconds"])
-        headers["Uretimiq-Age-Days"] = str(head["age_days"])
-        headers["Uretimiq-Model-Version"] = quote(head["model_version"] or "")
-    if next_page:
-        headers["Link"] = f'<{next_page}>; rel="next"'
-    return headers
-
-
 def _json(content: bytes, head: dict[str, Any], next_page: str | None) -> Response:
-    return Response(content, media_type="application/json", headers=_headers(head, next_page))
+    return Response(content, media_type="application/json", headers=headers_of(head, next_page))

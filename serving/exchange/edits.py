@@ -14,12 +14,11 @@ from typing import Any
 from openpyxl.utils import get_column_letter
 
 from serving.exchange.numbers import NoNumberError, units
-from serving.exchange.origin import Origin
+from serving.exchange.origin import Origin, rounded
 from serving.exchange.reading import Sheets
 from serving.exchange.words import HIDDEN, WORDS
 from serving.problems import Problem
 
-DECIMALS = 4  # of what a workbook shows; what differs by less is no edit
 MOST_PROBLEMS = 500
 _HEADING_WITHIN = 20  # rows
 
@@ -63,11 +62,6 @@ class _Heading:
     bad: tuple[Bad, ...]
 
 
-def rounded(value: float | None) -> float | None:
-    """The value as a workbook shows it."""
-    return None if value is None else round(value, DECIMALS)
-
-
 def hidden_rows(sheets: Sheets) -> Iterable[Sequence[Any]]:
     """The rows of the hidden sheet; none where there is no such sheet."""
     return sheets.rows(HIDDEN) if HIDDEN in sheets.names else ()
@@ -92,7 +86,7 @@ def find(sheets: Sheets, origin: Origin) -> tuple[list[Edit], list[Bad]]:
             continue
         if t.shown is None:
             bad.append(Bad(cell, "not_in_plan", _told(t.value)))
-        elif round(after, DECIMALS) != t.shown:
+        elif rounded(after) != t.shown:
             edits.append(Edit(*t.series, heading.dates[t.column], cell, t.shown, after, formula))
     return edits, bad[:MOST_PROBLEMS]
 

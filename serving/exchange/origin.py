@@ -16,6 +16,7 @@ from typing import Any
 from serving.identity.secret import Secret
 from serving.problems import Problem
 
+DECIMALS = 4  # of what a workbook shows: what differs by less is the same
 _FORM = 1  # of the hidden sheet; another one is of another version of this program
 _STRANGE = "the workbook was not written here, or its hidden sheet was changed: export the plan again and edit that"
 
@@ -29,6 +30,11 @@ class Origin:
     plan_version: int
     dates: tuple[date, ...]
     shown: dict[tuple[str, str], list[float | None]] = field(default_factory=dict)
+
+
+def rounded(value: float) -> float:
+    """The units as a workbook shows them."""
+    return round(value, DECIMALS)
 
 
 class Seal:

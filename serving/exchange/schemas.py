@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from serving.plans.schemas import Moment, Text
 from serving.queries import MOST_CODES, Code
 from serving.schemas import Answer
 
@@ -78,3 +79,130 @@ LINK: dict[str, Any] = {
 LINK_MADE = LINK | {"url": "https://uretimiq.example.com/v1/live/urt_link_..."}
 LINKS = {"links": [LINK]}
 LIVE = 'site;product;date;units_point\n"ankara";"P-0017";2026-03-02;104,5\n'
+
+
+class Take(BaseModel):
+    """Take what a workbook changes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Text = Field(min_length=1, max_length=500, description="Why; it is kept with each override")
+    expires_at: Moment | None = Field(
+        None, description="When the overrides lose their effect; each at the end of its last day or week if left out"
+    )
+
+
+class CellChange(Answer):
+    """A cell that would change."""
+
+    site: str
+    product: str
+    name: str | None
+    date: date
+    cell: str = Field(description="Address in the workbook as it was sent")
+    baseline: float = Field(description="The forecast now [piece]")
+    before: float = Field(description="The plan now [piece]")
+    after: float = Field(description="What the workbook says [piece]")
+    formula: str | None = Field(description="That of which `after` is the result, as the workbook was saved")
+
+
+class CellProblem(Answer):
+    """A cell that cannot be taken."""
+
+    cell: str
+    kind: Literal[
+        "empty",
+        "not_a_number",
+        "ambiguous_number",
+        "negative",
+        "too_large",
+        "date",
+        "error_value",
+        "formula_without_result",
+        "not_in_plan",
+        "unknown_series",
+        "duplicate_series",
+        "unknown_date",
+        "duplicate_date",
+    ]
+    value: str = Field(description="What stands there; of a row its site and product")
+
+
+class Import(Answer):
+    """The difference between a workbook and the plan."""
+
+    import_id: str
+    night: date = Field(description="Of whose plan the workbook is")
+    changes: list[CellChange]
+    total: int = Field(description="How many cells would change")
+    problems: list[CellProblem] = Field(description="While there are any, it is not taken; 500 at most")
+    made_by: str
+    made_at: datetime
+    expires_at: datetime = Field(description="So long it can be taken")
+    taken_at: datetime | None
+
+
+class TakenOverride(Answer):
+    """An override that was made: neighbours of a series that are to have the same units are one."""
+
+    override_id: str
+    site: str | None
+    product: str | None
+    product_group: str | None
+    product_sub_group: str | None
+    first: date
+    last: date
+    how: Literal["units", "percent"]
+    value: float
+    expires_at: datetime
+
+
+class Taken(Answer):
+    """What was made of a workbook."""
+
+    import_id: str
+    plan_version: int
+    overrides: list[TakenOverride]
+
+
+IMPORT: dict[str, Any] = {
+    "import_id": "5d1f0c7ab2f93c55",
+    "night": "2026-03-01",
+    "changes": [
+        {
+            "site": "ankara",
+            "product": "P-0017",
+            "name": "Pompa",
+            "date": "2026-03-02",
+            "cell": "D2",
+            "baseline": 104.5,
+            "before": 104.5,
+            "after": 120.0,
+            "formula": "=115+5",
+        }
+    ],
+    "total": 1,
+    "problems": [{"cell": "E2", "kind": "ambiguous_number", "value": "1.234"}],
+    "made_by": "user:ayse",
+    "made_at": AT,
+    "expires_at": "2026-03-03T08:10:00Z",
+    "taken_at": None,
+}
+TAKEN: dict[str, Any] = {
+    "import_id": "5d1f0c7ab2f93c55",
+    "plan_version": 4,
+    "overrides": [
+        {
+            "override_id": "9c41d07ab2f93c55",
+            "site": "ankara",
+            "product": "P-0017",
+            "product_group": None,
+            "product_sub_group": None,
+            "first": "2026-03-02",
+            "last": "2026-03-02",
+            "how": "units",
+            "value": 120.0,
+            "expires_at": "2026-03-03T00:00:00Z",
+        }
+    ],
+}

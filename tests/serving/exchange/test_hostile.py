@@ -47,7 +47,7 @@ def refused(body, most_seconds=10):
         made()[:-100],
         made()[:2000],
         repacked(made(), xl__worksheets__sheet1_0xml=b"<worksheet"),
-        repacked(made(), xl__workbook_0xml=b"<workbook/>"),
+        repacked(made(), xl__workbook_0xml=b"<workbook>"),
         repacked(made(), xl__worksheets__sheet1_0xml=b""),
     ],
 )
