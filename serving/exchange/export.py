@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import pairwise
 from urllib.parse import quote
 
 import numpy as np
@@ -42,32 +41,35 @@ def answer(
 ) -> Response:
     """The rows of a plan as a workbook to be edited. Raises Problem."""
     key = plan.found.night.key
+    spans = _spans(plan, rows)
+    if len(spans) > MOST_SERIES:
+        why = f"a workbook has {MOST_SERIES} series at most: choose by site, product or product_group"
+        raise Problem("bad-request", why)
     days = np.unique(plan.grid.dates[rows])
     origin = Origin(key.tenant, key.night, plan.plan_version, tuple(day_of(int(day)) for day in days))
     with alone():
-        content = write(origin, _lines(plan, rows, days), language, now, secret)
+        content = write(origin, (_line(plan, *span, days) for span in spans), language, now, secret)
     name = f"plan_{key.tenant}_{key.night}.xlsx"
     more = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
     return Response(content, media_type=XLSX, headers=headers | more)
 
 
-def _lines(plan: Plan, rows: Ints, days: Ints) -> Iterator[Line]:
-    """One line a series, in order; `rows` are in order of series and date, `days` are the dates of the sheet."""
+def _spans(plan: Plan, rows: Ints) -> list[tuple[int, Ints]]:
+    """The rows of each series, which are neighbours, with its position."""
     of = np.searchsorted(plan.grid.offsets, rows, "right") - 1
-    bounds = [0, *(np.flatnonzero(np.diff(of)) + 1).tolist(), len(rows)] if len(rows) else [0]
-    if len(bounds) > MOST_SERIES + 1:
-        raise Problem(
-            "bad-request", f"a workbook has {MOST_SERIES} series at most: choose by site, product or product_group"
-        )
-    for begin, end in pairwise(bounds):
-        here = rows[begin:end]
-        series = plan.found.night.series[of[begin]]
-        baseline: list[float | None] = [None] * len(days)
-        final, marked = baseline.copy(), [False] * len(days)
-        _, winner = plan.laid.at(here)
-        numbers = plan.grid.baseline[here].tolist(), plan.laid.final(plan.grid, here).tolist(), (winner >= 0).tolist()
-        places = np.searchsorted(days, plan.grid.dates[here]).tolist()
-        for place, before, after, is_laid in zip(places, *numbers, strict=True):
-            baseline[place], final[place], marked[place] = rounded(before), rounded(after), is_laid
-        known = plan.known.entries.get((series.site, series.product))
-        yield Line(series.site, series.product, known.name if known else None, baseline, final, marked)
+    pieces = np.split(rows, np.flatnonzero(np.diff(of)) + 1) if len(rows) else []
+    return [(int(i), piece) for i, piece in zip(np.unique(of), pieces, strict=True)]
+
+
+def _line(plan: Plan, i: int, rows: Ints, days: Ints) -> Line:
+    """Series `i` at the dates of the sheet, of which some may not be among its `rows`."""
+    series = plan.found.night.series[i]
+    baseline: list[float | None] = [None] * len(days)
+    final, marked = baseline.copy(), [False] * len(days)
+    _, winner = plan.laid.at(rows)
+    numbers = plan.grid.baseline[rows].tolist(), plan.laid.final(plan.grid, rows).tolist(), (winner >= 0).tolist()
+    places = np.searchsorted(days, plan.grid.dates[rows]).tolist()
+    for place, before, after, is_laid in zip(places, *numbers, strict=True):
+        baseline[place], final[place], marked[place] = rounded(before), rounded(after), is_laid
+    known = plan.known.entries.get((series.site, series.product))
+    return Line(series.site, series.product, known.name if known else None, baseline, final, marked)
