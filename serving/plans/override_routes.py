@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
@@ -74,7 +74,7 @@ class OverrideRoutes:
         query = read(schemas.OverridesQuery, request)
         asked = fingerprint("overrides", tenant, query.state, query.site, query.product)
         before = _decode(query.cursor, asked) if query.cursor else None
-        wanted = {name: value for name in ("site", "product") if (value := getattr(query, name)) is not None}
+        wanted = {name: codes for name in ("site", "product") if (codes := getattr(query, name))}
         plan = self._plan(tenant)
         if query.state in {"active", "stale"}:
             chosen = [o for o in plan.overrides[::-1] if self._state(o, plan) == query.state and _is(o, wanted)]
@@ -85,7 +85,7 @@ class OverrideRoutes:
         if len(found) > query.limit:
             last = found[query.limit - 1]
             more = query.model_dump(mode="json", exclude_unset=True) | {"cursor": _encode(asked, last)}
-            following = f"/v1/tenants/{quote(tenant)}/overrides?{urlencode(more)}"
+            following = f"/v1/tenants/{quote(tenant)}/overrides?{urlencode(more, doseq=True)}"
         page = [self._told(o, plan) for o in found[: query.limit]]
         return _json({"total": total, "next": following, "overrides": page}, 200)
 
@@ -180,8 +180,8 @@ def _version(override: Override) -> dict[str, Any]:
     }
 
 
-def _is(override: Override, wanted: dict[str, object]) -> bool:
-    return all(getattr(override.change, name) == value for name, value in wanted.items())
+def _is(override: Override, wanted: Mapping[str, Collection[str]]) -> bool:
+    return all(getattr(override.change, name) in codes for name, codes in wanted.items())
 
 
 def _json(content: dict[str, Any], status: int) -> Response:
