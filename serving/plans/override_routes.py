@@ -13,6 +13,8 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
 
+from serving import idempotency
+from serving.idempotency import once
 from serving.identity.access import Access, caller_of
 from serving.paging import fingerprint
 from serving.plans import schemas
@@ -40,7 +42,7 @@ class OverrideRoutes:
         self.router = APIRouter(prefix="/v1/tenants/{tenant}/overrides", tags=["plans"])
         one, page = (schemas.OverrideWhole, schemas.WHOLE), (schemas.OverridePage, schemas.OVERRIDES)
         self._add("GET", "", self.list, "read", *page, "bad-cursor", query=schemas.OverridesQuery)
-        self._add("POST", "", self.make, "write", *one, *CHANGE_KINDS, status=201)
+        self._add("POST", "", once(self.make), "write", *one, *CHANGE_KINDS, *idempotency.KINDS, status=201)
         self._add("GET", "/{override_id}", self.one, "read", *one, *TENANT_KINDS, "unknown-override")
         self._add("PUT", "/{override_id}", self.change, "write", *one, *CHANGE_KINDS, *VERSION_KINDS)
         self._add("DELETE", "/{override_id}", self.withdraw, "write", *one, *TENANT_KINDS, *VERSION_KINDS)

@@ -61,7 +61,7 @@ class Plan:
         """Names what this plan was made from: another one has other numbers, or may have."""
         marks = sum(1 << i for i, found in enumerate(self.stale) if found)
         runs = "-".join(self.found.night.key.runs)
-        return f"{self.known.version[1]}-{runs}-{self.plan_version}-{len(self.overrides)}-{marks:x}"
+        return f"{self.known.version}-{runs}-{self.plan_version}-{len(self.overrides)}-{marks:x}"
 
     def stale_of(self, override_id: str) -> list[Stale]:
         """Why an override may be out of date; nothing of one that is not in force."""

@@ -104,8 +104,8 @@ class PlanQuery(Asked):
     last: Day | None = Field(None, alias="to", description="Last day, included")
     limit: int | None = Field(None, ge=1, le=MOST_ROWS, description="Rows of a page; 1000 if left out")
     cursor: str | None = Field(None, max_length=4000, description="From `next` of the page before")
-    format: Literal["json", "csv"] | None = Field(
-        None, description="Or by the header Accept: text/csv; CSV comes whole"
+    format: Literal["json", "csv", "arrow"] | None = Field(
+        None, description="Or by the header Accept: text/csv, application/vnd.apache.arrow.stream; these come whole"
     )
     bom: bool = Field(False, description="Begin CSV with a byte order mark, by which Excel knows UTF-8")
 
@@ -252,9 +252,6 @@ PLAN = {
     "next": "/v1/tenants/acme/plan?site=ankara&limit=1&cursor=WyI4ZjNh",
     "plan": [ROW],
 }
-CSV = (
-    ",".join(f'"{name}"' for name in ROW) + "\n" + f'"ankara","P-0017",2026-03-02,104.5,140,140,"{OVERRIDE_ID}",false\n'
-)
 CHANGE: dict[str, Any] = {
     "site": "ankara",
     "product": "P-0017",

@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
-from serving.heads import head_of, headers_of
+from serving.answers import UNCHANGED, Reply, head_of
 from serving.identity.access import Access
 from serving.identity.documents import told
 from serving.plans import schemas
@@ -37,7 +37,7 @@ class ValueRoutes:
             self.value,
             dependencies=[Depends(Access("plans:read"))],
             response_model=schemas.ValueTable,
-            responses=told(schemas.VALUE, *TENANT_KINDS),
+            responses={**told(schemas.VALUE, *TENANT_KINDS), **UNCHANGED},
             openapi_extra=parameters(schemas.ValueQuery),
         )
 
@@ -45,6 +45,9 @@ class ValueRoutes:
         """What was sold beside the forecast and beside what people said instead, for each of them or each product."""
         query = read(schemas.ValueQuery, request)
         plan = self._plans.current(tenant)
+        reply = Reply(request, head_of(plan.found, self._now()), plan.tag)
+        if reply.is_known:
+            return reply.unchanged()
         versions = self._plans.overrides.every_version(tenant)
         judged = self._judged(tenant, plan.known, versions)
         everybody: set[str | None]
@@ -55,9 +58,7 @@ class ValueRoutes:
             names, by = plan.known.names, attrgetter("product")
             everybody = {o.change.product for o in versions}
         rows = [_row(of, names, [one for one in judged if by(one) == of]) for of in sorted(everybody, key=str)]
-        head = head_of(plan.found, self._now())
-        content = json_bytes({**head, "values": rows})
-        return Response(content, media_type="application/json", headers=headers_of(head, None))
+        return reply.json(json_bytes({**reply.head, "values": rows}))
 
     def _judged(self, tenant: str, known: Known, versions: list[Override]) -> list[Judged]:
         series = {o.change: known.series(o.change) for o in versions}

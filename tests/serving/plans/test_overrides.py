@@ -46,6 +46,15 @@ def test_it_is_found_where_it_was_said_to_be(ayse, change):
     assert found.headers["ETag"] == answer.headers["ETag"] == '"1"'
 
 
+def test_the_same_override_sent_again_is_made_once(ayse, change):
+    answers = [ayse.ask("POST", "overrides", json=change, headers={"Idempotency-Key": "k1"}) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert answers[0].json() == answers[1].json()
+    assert answers[0].headers["Location"] == answers[1].headers["Location"]
+    assert len(listed(ayse)) == 1
+
+
 def test_it_ends_with_its_last_day_unless_something_else_is_said(ayse):
     assert ayse.override()["expires_at"] == "2026-03-04T00:00:00Z"
     assert ayse.override(expires_at="2026-03-03T12:00:00+03:00")["expires_at"] == "2026-03-03T09:00:00Z"
