@@ -116,6 +116,14 @@ KINDS = {
     "version-changed": Kind(
         412, "Somebody else has changed it", "it is at version 4 by now, not 3: read it again, then change it"
     ),
+    "key-used": Kind(
+        422,
+        "The Idempotency-Key is used",
+        "Idempotency-Key 7f1c was sent with another request: take a new one for this",
+    ),
+    "key-busy": Kind(
+        409, "The first request is under way", "the request with Idempotency-Key 7f1c is under way: ask again in 5 s"
+    ),
     "no-company-login": Kind(404, "No login of a company", "no login of a company is set up"),
     "login-unavailable": Kind(503, "The company's login does not answer", "the company's login does not answer"),
     "not-found": Kind(404, "No such address", "there is nothing at /v2: the addresses are listed at /", audited=True),

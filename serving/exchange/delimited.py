@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from serving.render import BOM, CSV_ROWS
+from serving.render import BOM, PIECE_ROWS
 
 Language = Literal["tr", "en"]
 _MARKS = {"tr": (";", ","), "en": (",", ".")}
@@ -24,7 +24,7 @@ def pieces(rows: pa.Table, language: Language, bom: bool) -> Iterator[bytes]:
     if bom:
         yield BOM
     yield (separator.join(rows.column_names) + "\n").encode()
-    for batch in rows.to_batches(max_chunksize=CSV_ROWS):
+    for batch in rows.to_batches(max_chunksize=PIECE_ROWS):
         fields = [_texts(column, decimal) for column in batch.columns]
         lines = pc.binary_join_element_wise(*fields, separator)
         yield ("\n".join(lines.to_pylist()) + "\n").encode()

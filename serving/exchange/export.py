@@ -6,10 +6,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from urllib.parse import quote
 
 import numpy as np
-from fastapi.responses import Response
 
 from serving.exchange.delimited import Language
 from serving.exchange.origin import Origin, rounded
@@ -36,9 +34,7 @@ def alone() -> Iterator[None]:
         _ONE.release()
 
 
-def answer(
-    plan: Plan, rows: Ints, language: Language, now: datetime, secret: Secret, headers: dict[str, str]
-) -> Response:
+def content(plan: Plan, rows: Ints, language: Language, now: datetime, secret: Secret) -> bytes:
     """The rows of a plan as a workbook to be edited. Raises Problem."""
     key = plan.found.night.key
     spans = _spans(plan, rows)
@@ -48,10 +44,7 @@ def answer(
     days = np.unique(plan.grid.dates[rows])
     origin = Origin(key.tenant, key.night, plan.plan_version, tuple(day_of(int(day)) for day in days))
     with alone():
-        content = write(origin, (_line(plan, *span, days) for span in spans), language, now, secret)
-    name = f"plan_{key.tenant}_{key.night}.xlsx"
-    more = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
-    return Response(content, media_type=XLSX, headers=headers | more)
+        return write(origin, (_line(plan, *span, days) for span in spans), language, now, secret)
 
 
 def _spans(plan: Plan, rows: Ints) -> list[tuple[int, Ints]]:

@@ -9,11 +9,13 @@ from fastapi import APIRouter, Depends, Path, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
+from serving import idempotency
 from serving.exchange import difference, edits, schemas
 from serving.exchange.export import XLSX, alone
 from serving.exchange.imports import Imports
 from serving.exchange.origin import opened
 from serving.exchange.reading import Sheets
+from serving.idempotency import once
 from serving.identity.access import Access, caller_of
 from serving.identity.secret import Secret
 from serving.plans.plan import Plans
@@ -42,7 +44,7 @@ class ImportRoutes:
         self.router = APIRouter(prefix="/v1/tenants/{tenant}/plan/imports", tags=["plans"])
         one = (schemas.Import, schemas.IMPORT)
         bad = ("workbook-refused", "plan-changed", "busy", *TENANT_KINDS)
-        self._add("POST", "", self.make, "write", 201, *one, *bad, more=_BODY)
+        self._add("POST", "", once(self.make), "write", 201, *one, *bad, *idempotency.KINDS, more=_BODY)
         self._add("GET", "/{import_id}", self.one, "read", 200, *one, "unknown-import")
         over = (
             "unknown-import",
@@ -52,7 +54,8 @@ class ImportRoutes:
             "plan-changed",
             *TENANT_KINDS,
         )
-        self._add("POST", "/{import_id}/take", self.take, "write", 201, schemas.Taken, schemas.TAKEN, *over)
+        taken = (schemas.Taken, schemas.TAKEN, *over, *idempotency.KINDS)
+        self._add("POST", "/{import_id}/take", once(self.take), "write", 201, *taken)
 
     def _add(
         self,

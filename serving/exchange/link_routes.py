@@ -10,14 +10,16 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response, StreamingResponse
 
+from serving import idempotency
 from serving.exchange import schemas
 from serving.exchange.delimited import Language, pieces
 from serving.exchange.links import Links
+from serving.idempotency import once
 from serving.identity.access import Access, caller_of, principal_of
 from serving.identity.documents import told
 from serving.identity.limits import Limits
 from serving.problems import Problem, responses
-from serving.render import CSV
+from serving.render import CSV, json_bytes
 from serving.tenants import TENANT_KINDS, Tenant
 
 RATE = 30  # requests of one link a minute; a spreadsheet asks a few times an hour
@@ -36,7 +38,8 @@ class LinkRoutes:
         self.router = APIRouter(tags=["links"])
         path = "/v1/tenants/{tenant}/links"
         self._add("GET", path, self.list, "plans:read", schemas.LinkList, schemas.LINKS)
-        self._add("POST", path, self.add, "plans:write", schemas.LinkMade, schemas.LINK_MADE, "too-many-links")
+        made = (schemas.LinkMade, schemas.LINK_MADE, "too-many-links", *idempotency.KINDS)
+        self._add("POST", path, once(self.add), "plans:write", *made)
         self._add("DELETE", f"{path}/{{link_id}}", self.revoke, "plans:write", None, None, "unknown-link")
         live = {"text/csv": {"example": schemas.LIVE, "schema": {"type": "string"}}}
         answers = {200: {"content": live}, **responses("link-refused", "state-unavailable", *TENANT_KINDS)}
@@ -61,7 +64,7 @@ class LinkRoutes:
         """The tenant's live links, the newest first; ended ones too."""
         return {"links": self._links.list(tenant)}
 
-    def add(self, tenant: Tenant, request: Request, asked: schemas.NewLink) -> dict[str, Any]:
+    def add(self, tenant: Tenant, request: Request, asked: schemas.NewLink) -> Response:
         """A new live link, whose address is shown this once."""
         principal = principal_of(request)
         if not principal.may(SCOPE_OF[asked.what], tenant):
@@ -70,7 +73,8 @@ class LinkRoutes:
             raise Problem("bad-request", "body filters product_group: forecasts know no groups: leave it out")
         filters = asked.filters.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         made = self._links.add(caller_of(request), tenant, asked.name, asked.what, filters, asked.expires_at)
-        return made.row | {"url": f"{request.base_url}v1/live/{made.secret}"}
+        told = made.row | {"url": f"{request.base_url}v1/live/{made.secret}"}
+        return Response(json_bytes(told), 201, {"Cache-Control": "no-store"}, "application/json")
 
     def revoke(self, tenant: Tenant, link_id: LinkId, request: Request) -> Response:
         """End a live link at once."""

@@ -50,17 +50,40 @@ class Change:
         return self.value if self.how == "units" else baseline * (1 + self.value / 100)
 
 
+class Hierarchy:
+    """Which series a node holds. `codes` has for each level the code of each series, None where it is not known."""
+
+    def __init__(self, codes: dict[str, Sequence[str | None]]) -> None:
+        self.codes = codes
+        self._count = len(codes["site"])
+
+    def series(self, node: dict[str, str]) -> Ints:
+        """Positions of the series of a node, in order."""
+        found = np.arange(self._count)
+        for level, code in node.items():
+            found = np.intersect1d(found, self._positions[level].get(code, _NONE), assume_unique=True)
+        return found
+
+    @cached_property
+    def _positions(self) -> dict[str, dict[str | None, Ints]]:
+        found: dict[str, dict[str | None, Ints]] = {}
+        for level, codes in self.codes.items():
+            lists: dict[str | None, list[int]] = {}
+            for i, code in enumerate(codes):
+                lists.setdefault(code, []).append(i)
+            found[level] = {code: np.array(positions, np.int64) for code, positions in lists.items()}
+        return found
+
+
 class Grid:
     """The baseline's rows, in order of series and date. Its arrays cannot be written to.
 
-    `codes` has for each level the code of each series, None where it is not known; `periods` says how many rows each
-    series has; `dates` are the first days of the rows' periods, as days since 1970; `days` is a period's length.
+    `periods` says how many rows each series has; `dates` are the first days of the rows' periods, as days since 1970;
+    `days` is a period's length.
     """
 
-    def __init__(
-        self, codes: dict[str, Sequence[str | None]], periods: Sequence[int], dates: Ints, baseline: Floats, days: int
-    ) -> None:
-        self.codes = codes
+    def __init__(self, hierarchy: Hierarchy, periods: Sequence[int], dates: Ints, baseline: Floats, days: int) -> None:
+        self.hierarchy = hierarchy
         self.periods = np.asarray(periods, np.int64)
         self.offsets = np.concatenate([[0], np.cumsum(self.periods)[:-1]]).astype(np.int64)
         self.dates = np.array(dates, np.int64)
@@ -68,13 +91,6 @@ class Grid:
         self.days = days
         for array in (self.periods, self.offsets, self.dates, self.baseline):
             array.flags.writeable = False
-
-    def series(self, node: dict[str, str]) -> Ints:
-        """Positions of the series of a node, in order."""
-        found = np.arange(len(self.periods))
-        for level, code in node.items():
-            found = np.intersect1d(found, self._positions[level].get(code, _NONE), assume_unique=True)
-        return found
 
     def rows(self, series: Ints, first: date | None = None, last: date | None = None) -> Ints:
         """Positions of the rows of these series whose periods have a day from `first` to `last`, in order."""
@@ -89,23 +105,13 @@ class Grid:
 
     def touched(self, change: Change) -> Ints:
         """Positions of the rows on which a change is laid, in order."""
-        return self.rows(self.series(change.node), change.first, change.last)
+        return self.rows(self.hierarchy.series(change.node), change.first, change.last)
 
     def sums(self, rows: Ints, values: Floats) -> dict[date, float]:
         """The sum of `values`, one for each of `rows`, by date."""
         dates, which = np.unique(self.dates[rows], return_inverse=True)
         totals = np.bincount(which, values, len(dates))
         return {day_of(int(day)): float(total) for day, total in zip(dates, totals, strict=True)}
-
-    @cached_property
-    def _positions(self) -> dict[str, dict[str | None, Ints]]:
-        found: dict[str, dict[str | None, Ints]] = {}
-        for level, codes in self.codes.items():
-            lists: dict[str | None, list[int]] = {}
-            for i, code in enumerate(codes):
-                lists.setdefault(code, []).append(i)
-            found[level] = {code: np.array(positions, np.int64) for code, positions in lists.items()}
-        return found
 
 
 _NONE = np.empty(0, np.int64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
@@ -13,6 +13,8 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
 
+from serving import idempotency
+from serving.idempotency import once
 from serving.identity.access import Access, caller_of
 from serving.paging import fingerprint
 from serving.plans import schemas
@@ -40,7 +42,7 @@ class OverrideRoutes:
         self.router = APIRouter(prefix="/v1/tenants/{tenant}/overrides", tags=["plans"])
         one, page = (schemas.OverrideWhole, schemas.WHOLE), (schemas.OverridePage, schemas.OVERRIDES)
         self._add("GET", "", self.list, "read", *page, "bad-cursor", query=schemas.OverridesQuery)
-        self._add("POST", "", self.make, "write", *one, *CHANGE_KINDS, status=201)
+        self._add("POST", "", once(self.make), "write", *one, *CHANGE_KINDS, *idempotency.KINDS, status=201)
         self._add("GET", "/{override_id}", self.one, "read", *one, *TENANT_KINDS, "unknown-override")
         self._add("PUT", "/{override_id}", self.change, "write", *one, *CHANGE_KINDS, *VERSION_KINDS)
         self._add("DELETE", "/{override_id}", self.withdraw, "write", *one, *TENANT_KINDS, *VERSION_KINDS)
@@ -74,7 +76,7 @@ class OverrideRoutes:
         query = read(schemas.OverridesQuery, request)
         asked = fingerprint("overrides", tenant, query.state, query.site, query.product)
         before = _decode(query.cursor, asked) if query.cursor else None
-        wanted = {name: value for name in ("site", "product") if (value := getattr(query, name)) is not None}
+        wanted = {name: codes for name in ("site", "product") if (codes := getattr(query, name))}
         plan = self._plan(tenant)
         if query.state in {"active", "stale"}:
             chosen = [o for o in plan.overrides[::-1] if self._state(o, plan) == query.state and _is(o, wanted)]
@@ -85,7 +87,7 @@ class OverrideRoutes:
         if len(found) > query.limit:
             last = found[query.limit - 1]
             more = query.model_dump(mode="json", exclude_unset=True) | {"cursor": _encode(asked, last)}
-            following = f"/v1/tenants/{quote(tenant)}/overrides?{urlencode(more)}"
+            following = f"/v1/tenants/{quote(tenant)}/overrides?{urlencode(more, doseq=True)}"
         page = [self._told(o, plan) for o in found[: query.limit]]
         return _json({"total": total, "next": following, "overrides": page}, 200)
 
@@ -180,8 +182,8 @@ def _version(override: Override) -> dict[str, Any]:
     }
 
 
-def _is(override: Override, wanted: dict[str, object]) -> bool:
-    return all(getattr(override.change, name) == value for name, value in wanted.items())
+def _is(override: Override, wanted: Mapping[str, Collection[str]]) -> bool:
+    return all(getattr(override.change, name) in codes for name, codes in wanted.items())
 
 
 def _json(content: dict[str, Any], status: int) -> Response:

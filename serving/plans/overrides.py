@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
@@ -102,13 +102,18 @@ class Overrides:
             return _read(connection, tenant, OVERRIDES.c.tenant == tenant)
 
     def page(
-        self, tenant: str, limit: int, before: tuple[int, int] | None, wanted: Mapping[str, object], state: str | None
+        self,
+        tenant: str,
+        limit: int,
+        before: tuple[int, int] | None,
+        wanted: Mapping[str, Collection[str]],
+        state: str | None,
     ) -> list[Override]:
         """At most `limit`, as they are now, the last said first, said before (plan_version, position) `before`.
 
-        `wanted` has values of columns, `state` is `expired`, `withdrawn` or, for all, None.
+        `wanted` has codes by column, `state` is `expired`, `withdrawn` or, for all, None.
         """
-        which = [_is_last(), *(OVERRIDES.c[name] == value for name, value in wanted.items())]
+        which = [_is_last(), *(OVERRIDES.c[name].in_(codes) for name, codes in wanted.items())]
         if before:
             which.append(tuple_(OVERRIDES.c.plan_version, OVERRIDES.c.position) < before)
         if state:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from serving.forecasts import Forecasts, Found
 from serving.nights import Night
-from serving.plans.arithmetic import LEVELS, PERIOD_DAYS, Change, Floats, Grid, Ints, Laid, lay
+from serving.plans.arithmetic import LEVELS, PERIOD_DAYS, Change, Floats, Grid, Hierarchy, Ints, Laid, lay
 from serving.plans.catalogue import Catalogue, Entry, Known
 from serving.plans.overrides import Override, Overrides, Said
 from serving.plans.staleness import Stale, reasons
@@ -61,7 +61,7 @@ class Plan:
         """Names what this plan was made from: another one has other numbers, or may have."""
         marks = sum(1 << i for i, found in enumerate(self.stale) if found)
         runs = "-".join(self.found.night.key.runs)
-        return f"{self.known.version[1]}-{runs}-{self.plan_version}-{len(self.overrides)}-{marks:x}"
+        return f"{self.known.version}-{runs}-{self.plan_version}-{len(self.overrides)}-{marks:x}"
 
     def stale_of(self, override_id: str) -> list[Stale]:
         """Why an override may be out of date; nothing of one that is not in force."""
@@ -83,7 +83,7 @@ class Plan:
         chosen = np.array(self.found.night.select_series(tuple(sites), tuple(products)), np.int64)
         if groups:
             wanted = set(groups)
-            codes = self.grid.codes["product_group"]
+            codes = self.grid.hierarchy.codes["product_group"]
             chosen = chosen[[codes[i] in wanted for i in chosen]]
         return self.grid.rows(chosen, first, last)
 
@@ -237,7 +237,7 @@ def _grid(night: Night, known: Known) -> Grid:
     }
     dates: Ints = night.rows["date"].cast(pa.int32()).to_numpy().astype(np.int64)
     baseline: Floats = night.rows["units_point"].to_numpy()
-    return Grid(codes, [s.periods for s in night.series], dates, baseline, PERIOD_DAYS[night.summary.period])
+    return Grid(Hierarchy(codes), [s.periods for s in night.series], dates, baseline, PERIOD_DAYS[night.summary.period])
 
 
 _UNKNOWN = Entry()

@@ -16,6 +16,7 @@ from serving.plans.override_routes import OverrideRoutes
 from serving.plans.overrides import Overrides
 from serving.plans.plan import Plans
 from serving.plans.plan_routes import PlanRoutes
+from serving.plans.value_routes import ValueRoutes
 from serving.state.database import State
 
 
@@ -29,4 +30,5 @@ class PlanParts:
         self.plans = Plans(forecasts, Catalogue(lake), self.overrides, now)
         self.router = APIRouter()
         self.router.include_router(PlanRoutes(self.plans, forecasts, secret, now).router)
+        self.router.include_router(ValueRoutes(self.plans, now).router)  # before `value` would be taken for an id
         self.router.include_router(OverrideRoutes(self.plans, now).router)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -32,8 +32,15 @@ def _is_text(value: object) -> object:
     return value
 
 
-Day = Annotated[date, BeforeValidator(_is_text)]
-Moment = Annotated[AwareDatetime, BeforeValidator(_is_text)]
+def _in_century(day: date) -> date:
+    """Raises ValueError for what no plan is about, near which calendars also end."""
+    if not 2000 <= day.year < 2100:
+        raise ValueError("use the years 2000 to 2099")
+    return day.astimezone(UTC) if isinstance(day, datetime) else day
+
+
+Day = Annotated[date, BeforeValidator(_is_text), AfterValidator(_in_century)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_is_text), AfterValidator(_in_century)]
 Text = Annotated[str, AfterValidator(_plain)]
 Plain = Annotated[Code, AfterValidator(_plain)]
 
@@ -93,12 +100,13 @@ class PlanQuery(Asked):
     site: list[Code] = Field([], max_length=MOST_CODES, description="Only these sites; repeat for several")
     product: list[Code] = Field([], max_length=MOST_CODES, description="Only these products; repeat for several")
     product_group: list[Code] = Field([], max_length=MOST_CODES, description="Only these groups; repeat for several")
-    first: date | None = Field(None, alias="from", description="First day; a week is given if one of its days is meant")
-    last: date | None = Field(None, alias="to", description="Last day, included")
+    first: Day | None = Field(None, alias="from", description="First day; a week is given if one of its days is meant")
+    last: Day | None = Field(None, alias="to", description="Last day, included")
     limit: int | None = Field(None, ge=1, le=MOST_ROWS, description="Rows of a page; 1000 if left out")
     cursor: str | None = Field(None, max_length=4000, description="From `next` of the page before")
-    format: Literal["json", "csv", "xlsx"] | None = Field(
-        None, description="Or by the header Accept: text/csv; CSV comes whole, so does a workbook to be edited (xlsx)"
+    format: Literal["json", "csv", "arrow", "xlsx"] | None = Field(
+        None,
+        description="Or by the header Accept: text/csv, application/vnd.apache.arrow.stream; these come whole. xlsx is a workbook to be edited and imported again",
     )
     language: Literal["tr", "en"] = Field("tr", description="Of a workbook's headings")
     bom: bool = Field(False, description="Begin CSV with a byte order mark, by which Excel knows UTF-8")
@@ -108,10 +116,16 @@ class OverridesQuery(Asked):
     """What the list of overrides can be asked."""
 
     state: State | None = Field(None, description="Only those; `active` are those in force that nothing speaks against")
-    site: Plain | None = Field(None, description="Only those said of this site")
-    product: Plain | None = Field(None, description="Only those said of this product")
+    site: list[Plain] = Field([], max_length=MOST_CODES, description="Only those said of these sites")
+    product: list[Plain] = Field([], max_length=MOST_CODES, description="Only those said of these products")
     limit: int = Field(LIMIT, ge=1, le=MOST, description=f"Overrides of a page; {LIMIT} if left out")
     cursor: str | None = Field(None, max_length=200, description="From `next` of the page before")
+
+
+class ValueQuery(Asked):
+    """By what the worth of overrides is asked."""
+
+    by: Literal["person", "product"] = Field("person", description="One row for each person, or for each product")
 
 
 class PlanRow(Answer):
@@ -197,6 +211,26 @@ class OverridePage(Answer):
     overrides: list[Override]
 
 
+class ValueRow(Answer):
+    """What overrides were worth, as far as their days are over."""
+
+    by: str | None = Field(description="user:NAME, or the product's code; null for overrides of more than one product")
+    name: str | None
+    overrides: int = Field(description="Overrides that are judged: said before days that are over by now")
+    periods: int = Field(description="Their days or weeks that are over")
+    units: float = Field(description="What was sold in them [piece]")
+    baseline_error: float = Field(description="Absolute error of the forecast that was seen, by period [piece]")
+    final_error: float = Field(description="Absolute error of what was said instead [piece]")
+    value_added: float | None = Field(description="Share of the forecast's error that was saved; below 0 it grew")
+    low: float | None = Field(description="The band that holds the truth nine times in ten; null: it has no end")
+    high: float | None
+    verdict: Literal["helps", "hurts", "unclear"] = Field(description="`unclear` where the band holds 0")
+
+
+class ValueTable(Head):
+    values: list[ValueRow]
+
+
 def node(of: object) -> dict[str, Any]:
     """The four levels of something, null where not asked for."""
     return {level: getattr(of, level) for level in LEVELS}
@@ -220,9 +254,6 @@ PLAN = {
     "next": "/v1/tenants/acme/plan?site=ankara&limit=1&cursor=WyI4ZjNh",
     "plan": [ROW],
 }
-CSV = (
-    ",".join(f'"{name}"' for name in ROW) + "\n" + f'"ankara","P-0017",2026-03-02,104.5,140,140,"{OVERRIDE_ID}",false\n'
-)
 CHANGE: dict[str, Any] = {
     "site": "ankara",
     "product": "P-0017",
@@ -253,3 +284,21 @@ OVERRIDE = {
 }
 WHOLE = {**OVERRIDE, "history": [{**SAID, "is_withdrawn": False}]}
 OVERRIDES = {"total": 1, "next": None, "overrides": [OVERRIDE]}
+VALUE = {
+    **examples.HEAD,
+    "values": [
+        {
+            "by": "user:ayse",
+            "name": "ayse",
+            "overrides": 31,
+            "periods": 188,
+            "units": 20_310.0,
+            "baseline_error": 4110.0,
+            "final_error": 3430.0,
+            "value_added": 0.165,
+            "low": 0.04,
+            "high": 0.29,
+            "verdict": "helps",
+        }
+    ],
+}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from serving.plans.arithmetic import Change, Grid, day_of, days_since_1970, lay
+from serving.plans.arithmetic import Change, Grid, Hierarchy, day_of, days_since_1970, lay
 
 MONDAY = date(2026, 3, 2)
 SITES, GROUPS = ("ankara", "bursa"), ("pumps", "taps", None)
@@ -31,7 +31,7 @@ def grids(draw):
         days_since_1970(MONDAY) + long * (begin + i) for begin, n in zip(begins, periods, strict=True) for i in range(n)
     ]
     baseline = draw(st.lists(units, min_size=len(dates), max_size=len(dates)))
-    return Grid(codes, periods, np.array(dates), np.array(baseline), long)
+    return Grid(Hierarchy(codes), periods, np.array(dates), np.array(baseline), long)
 
 
 @st.composite
@@ -119,7 +119,7 @@ def test_a_change_touches_its_series_and_days_alone(grid, change):
 
     for row in every_row(grid):
         i, begin = series[row], day_of(int(grid.dates[row]))
-        is_node = all(grid.codes[level][i] == code for level, code in change.node.items())
+        is_node = all(grid.hierarchy.codes[level][i] == code for level, code in change.node.items())
         is_then = begin <= change.last and begin + timedelta(grid.days - 1) >= change.first
         assert (row in touched) == (is_node and is_then)
 
@@ -133,27 +133,26 @@ def test_no_percent_change_is_no_change(grid):
 
 
 def test_a_percentage_of_a_baseline_of_nothing_is_nothing():
-    grid = Grid(_codes("P-1"), [1], np.array([days_since_1970(MONDAY)]), np.array([0.0]), 1)
+    grid = Grid(_of("P-1"), [1], np.array([days_since_1970(MONDAY)]), np.array([0.0]), 1)
 
     assert lay(grid, [Change(MONDAY, MONDAY, "percent", 50.0)]).units.tolist() == [0.0]
 
 
 def test_units_over_baselines_of_nothing_are_laid_evenly():
-    grid = Grid(_codes("P-1", "P-2"), [1, 1], np.array([days_since_1970(MONDAY)] * 2), np.zeros(2), 1)
+    grid = Grid(_of("P-1", "P-2"), [1, 1], np.array([days_since_1970(MONDAY)] * 2), np.zeros(2), 1)
 
     assert lay(grid, [Change(MONDAY, MONDAY, "units", 9.0)]).units.tolist() == [4.5, 4.5]
 
 
 def test_a_week_is_touched_by_a_change_of_one_of_its_days():
     dates = np.array([days_since_1970(MONDAY), days_since_1970(MONDAY) + 7])
-    grid = Grid(_codes("P-1"), [2], dates, np.array([70.0, 70.0]), 7)
+    grid = Grid(_of("P-1"), [2], dates, np.array([70.0, 70.0]), 7)
     thursday = MONDAY + timedelta(3)
 
     assert lay(grid, [Change(thursday, thursday, "units", 80.0)]).final(grid, every_row(grid)).tolist() == [80.0, 70.0]
 
 
-def _codes(*products):
+def _of(*products):
     nothing = [None] * len(products)
-    return {"site": ["ankara"] * len(products), "product": list(products)} | dict.fromkeys(
-        ("product_group", "product_sub_group"), nothing
-    )
+    codes = {"site": ["ankara"] * len(products), "product": list(products)}
+    return Hierarchy(codes | dict.fromkeys(("product_group", "product_sub_group"), nothing))

@@ -4,6 +4,7 @@ import csv
 import io
 from datetime import date, timedelta
 
+import pyarrow as pa
 import pytest
 from pydantic import TypeAdapter
 
@@ -102,6 +103,28 @@ def test_pages_hold_on_to_their_night(plant, api, ayse):
     assert seen == whole
 
 
+def test_who_has_the_plan_already_is_told_so_until_it_changes(api, ayse):
+    ayse.override(expires_at="2026-03-02T09:10:00Z")
+    tag = api.get(PLAN).headers["ETag"]
+
+    def again():
+        return api.get(PLAN, headers={"If-None-Match": tag}).status_code
+
+    assert again() == 304
+    api.clock.later(601)  # the override expires
+    assert again() == 200
+    ayse.override(expires_at="2026-03-02T10:00:00Z")
+    assert again() == 200
+
+
+def test_the_plan_comes_as_arrow_too(ayse):
+    ayse.override()
+    table = pa.ipc.open_stream(ayse.ask("GET", "plan?format=arrow").content).read_all()
+
+    assert table.num_rows == 84
+    assert table["final"].to_pylist()[:2] == [500.0, 500.0]
+
+
 def test_csv_comes_whole(ayse):
     ayse.override()
     answer = ayse.ask("GET", "plan?format=csv&bom=true")
@@ -117,7 +140,7 @@ def test_csv_comes_whole(ayse):
     [
         ("from=2026-03-09&to=2026-03-02", "from: 2026-03-09 is after"),
         ("nonsense=1", "nonsense"),
-        ("format=csv&limit=5", "CSV comes whole"),
+        ("format=csv&limit=5", "come whole, leave them out"),
         ("limit=0", "limit"),
     ],
 )
