@@ -91,6 +91,11 @@ class Reply:
         pieces = arrow_pieces(rows, contract) if form == "arrow" else csv_pieces(rows, bom)
         return StreamingResponse(pieces, media_type=ARROW if form == "arrow" else CSV, headers=headers)
 
+    def file(self, content: bytes, media_type: str, name: str) -> Response:
+        """A whole file of that name."""
+        headers = self._headers() | {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
+        return Response(content, media_type=media_type, headers=headers)
+
     def _headers(self) -> dict[str, str]:
         """Tag, night and age, for those who read CSV or only the headers."""
         headers, head = {"Cache-Control": "private, no-cache", "Vary": "Accept", "ETag": self.tag}, self.head

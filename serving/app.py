@@ -18,7 +18,9 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES
 from expectations.settings import Settings
 from serving import examples, page, problems, schemas
 from serving.board.routes import board_router
+from serving.board.stale import stale_overrides
 from serving.document import document
+from serving.exchange.routes import exchange_router
 from serving.explanations import Explanations
 from serving.forecasts import Forecasts
 from serving.idempotency import Idempotency
@@ -33,6 +35,7 @@ from serving.identity.oidc_routes import OidcRoutes
 from serving.identity.passwords import Passwords
 from serving.identity.service import Identity, build
 from serving.lake import Lake
+from serving.plans.routes import PlanParts
 from serving.render import json_bytes
 from serving.runs import Ledger
 from serving.series.routes import SeriesRoutes
@@ -87,10 +90,10 @@ def create_app(
     _add_layers(app, settings, limits, identity)
     _add_health(app, forecasts, state)
     app.include_router(TenantRoutes(forecasts, Sums(lake, forecasts), Explanations(lake, forecasts), now).router)
-    app.include_router(SeriesRoutes(lake, forecasts, Totals(lake, forecasts), now).router)
+    totals = Totals(lake, forecasts)
+    app.include_router(SeriesRoutes(lake, forecasts, totals, now).router)
     tables = EachTable(lake)
     app.include_router(StatusRoutes(tables, ledger, now).router)
-    app.include_router(board_router(settings, lake, forecasts, tables, now))
     door = Door(limits, settings.rate_sign_in)
     app.include_router(AuthRoutes(identity, door).router)
     told = oidc_config.load(settings)
@@ -98,6 +101,11 @@ def create_app(
     app.include_router(OidcRoutes(identity, company, door).router)
     app.include_router(MeRoutes(identity, door).router)
     app.include_router(AdminRoutes(identity).router)
+    plans = PlanParts(lake, forecasts, state, identity.audit, sealed, now)
+    app.include_router(plans.router)
+    stale = stale_overrides(plans.plans.stale)
+    app.include_router(board_router(settings, lake, forecasts, totals, tables, now, [stale]))
+    app.include_router(exchange_router(forecasts, plans.plans, state, identity.audit, sealed, limits, now))
     app.openapi = lambda: document(app)  # type: ignore[method-assign]
     index = ""
 
