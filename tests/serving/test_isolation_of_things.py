@@ -101,7 +101,7 @@ def make_all(api, headers):
             if answer.status_code < 300:
                 told = answer.json()
                 things |= {name: value for name, value in told.items() if name.endswith("_id") or name == "prefix"}
-    assert "prefix" in things
+    assert {"prefix", "override_id", "scenario_id", "link_id"} <= set(things)
     return things
 
 
