@@ -158,7 +158,7 @@ def test_a_rate_that_is_none_is_told(home, name, text):
 
 @pytest.mark.parametrize("text", ["javascript:alert(1)", "file:///etc", "airflow.example", "//airflow.example"])
 def test_a_link_that_a_page_cannot_open_is_refused(home, text):
-    with pytest.raises(SettingsError, match="URETIMIQ_AIRFLOW_URL=.*use an address that a browser opens"):
+    with pytest.raises(SettingsError, match=r"URETIMIQ_AIRFLOW_URL=.*use an address that a browser opens"):
         load(home | {"URETIMIQ_AIRFLOW_URL": text})
 
 

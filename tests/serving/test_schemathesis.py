@@ -1,5 +1,6 @@
 """Every address as its OpenAPI document tells it, asked with what fits the document and what does not (schemathesis)."""
 
+import re
 import shutil
 from dataclasses import replace
 from datetime import date
@@ -13,11 +14,12 @@ from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
 
 from expectations import settings as settings_module
-from serving.app import create_app
+from serving.app import WORKBOOK, create_app
 from serving.identity.passwords import Passwords
 from serving.identity.roles import EVERY, Caller
 from tests.serving.conftest import CHEAP, NOW, Plant
 
+schemathesis.serializer.alias([WORKBOOK], "application/octet-stream")  # bytes as they are
 PASSWORD = "korrekt pferd batterie"
 BOUNDED = settings(
     max_examples=12,
@@ -107,7 +109,11 @@ def test_each_address_answers_one_who_may_do_everything_as_declared(app, documen
 
     statuses = ask_all(document, signed_in, known)
 
-    unanswered = {path for (method, path), seen in statuses.items() if method == "GET" and not seen & {200, 302, 303}}
+    unanswered = {
+        path
+        for (method, path), seen in statuses.items()
+        if method == "GET" and set(re.findall(r"{(\w+)}", path)) <= set(known) and not seen & {200, 302, 303}
+    }
     assert unanswered == {"/v1/auth/oidc/start", "/v1/auth/oidc/callback"}  # there is no company's login
 
 
