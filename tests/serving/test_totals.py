@@ -106,3 +106,10 @@ def test_what_is_written_anew_is_read_anew(plant, of, change):
         plant.night(night=NIGHT if change == "night" else BEFORE, series=ONE, again=True, units_point=1.0)
 
     assert of() != first
+
+
+def test_a_week_is_not_compared_with_a_day(plant, of):
+    plant.night(night=BEFORE, series=ONE, period="week")
+    plant.night(series=ONE)
+
+    assert of()[0]["units_before"] is None

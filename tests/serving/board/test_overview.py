@@ -238,6 +238,12 @@ def test_none_of_a_kind_hides_the_other_kinds():
     assert [row["at"] for row in found if row["kind"] == "change"] == [1, 2, 3]
 
 
+def test_kinds_of_one_severity_take_turns():
+    rows = [{"severity": "high", "kind": kind} for kind in ("change", "change", "error", "error")]
+
+    assert [row["kind"] for row in in_turn(rows)] == ["error", "change", "error", "change"]
+
+
 def test_exceptions_of_other_parts_are_among_them(plant):
     from serving.board.overview import Overview
     from serving.forecasts import Forecasts
