@@ -100,7 +100,7 @@ def test_the_headers_say_it_too(plant, api, form):
     assert headers["uretimiq-age-seconds"] == "19200"
     assert headers["uretimiq-age-days"] == "1"
     assert headers["uretimiq-model-version"] == "7"
-    assert headers["vary"] == "Accept"
+    assert headers["vary"].startswith("Accept")
 
 
 def test_where_fallbacks_stood_in_for_all_there_is_no_model(plant, api):
@@ -246,6 +246,7 @@ def test_series_are_listed_with_their_days(plant, api):
     answer = api.get("/v1/tenants/acme/series").json()
 
     days = {"first_date": "2026-03-02", "last_date": "2026-03-29", "periods": 28}
+    days |= dict.fromkeys(("name", "product_group", "product_sub_group", "unit_price"))
     assert answer["night"] == "2026-03-01"
     assert answer["total"] == 3
     assert answer["series"] == [
