@@ -222,6 +222,6 @@ def csv_of(page: dict[str, Any]) -> str:
 
 
 def _field(value: object) -> str:
-    if value is None:
-        return ""
+    if value is None or isinstance(value, bool):
+        return "" if value is None else str(value).lower()
     return f'"{value}"' if isinstance(value, str) and not _IS_DATE.fullmatch(value) else str(value)

@@ -14,7 +14,7 @@ NIGHT, LATER = date(2026, 3, 1), date(2026, 3, 2)
 FILL = {"tenant": "acme"}
 # The addresses that show what belongs to nobody, or to the operator.
 OF_NO_TENANT = {"/", "/healthz", "/readyz", "/openapi.json", "/v1/audit"}
-OF_THE_CALLER = ("/v1/me", "/v1/auth/")
+OF_THE_CALLER = ("/v1/me", "/v1/auth/", "/v1/live/")
 
 
 @pytest.fixture
@@ -67,6 +67,20 @@ def their_key(api):
     return api.identity.keys.list(OTHER)[0]["prefix"]
 
 
+def their_override(both, api):
+    """One of the other tenant's, made the first time that it is asked for."""
+    whole = {"headers": api.whole}
+    listed = api.get(f"/v1/tenants/{OTHER}/overrides", **whole).json()["overrides"]
+    if not listed:
+        made = api.identity.keys.add(Caller(f"user:{OTHER}"), OTHER, "zebra's planner", ["plans:write"])
+        change = {"site": "zebra-site", "first": "2026-03-04", "last": "2026-03-05", "how": "units", "value": 77.5}
+        headers = {"Authorization": f"Bearer {made.key}"}
+        answer = api.post(f"/v1/tenants/{OTHER}/overrides", json=change | {"reason": "zebra"}, headers=headers)
+        assert answer.status_code == 201, answer.text
+        listed = [answer.json()]
+    return listed[0]["override_id"]
+
+
 def their_cursor(api):
     whole = getattr(api, "whole", None)
     return api.get(f"/v1/tenants/{OTHER}/forecasts?limit=5", headers=whole).json()["next"].rpartition("cursor=")[2]
@@ -84,6 +98,8 @@ def test_no_address_shows_another_tenants_data(both_api, data):
     template = data.draw(st.sampled_from(addresses(api)))
     series = {"site": "ankara", "product": data.draw(st.sampled_from(["P-1", "zebra-2"]))}
     fill = {**FILL, **series, "forecast_id": their_id(both), "prefix": their_key(api)}
+    fill |= {"link_id": "0" * 16, "import_id": "0" * 16, "secret": "urt_link_0"}
+    fill |= {"override_id": their_override(both, api)}
     address = template.format(**{name: quote(value) for name, value in fill.items()})
     values = {
         "site": st.sampled_from(["ankara", "zebra-site"]),
