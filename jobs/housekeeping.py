@@ -55,8 +55,8 @@ def _keep(ctx: Context, contract: Contract, zone: Zone) -> int:
         crowded = [p for p in read_partitions(ctx.settings, contract, zone) if is_crowded(p)]
         if crowded:
             _compact(table, contract, zone, crowded)
-        _let_versions_be_kept(ctx, table, zone)
-        table.vacuum(kept_days(zone) * 24.0)
+        _let_versions_be_kept(ctx, table, contract, zone)
+        table.vacuum(kept_days(contract, zone) * 24.0)
     if expired or crowded:
         joined = sum(p["files"] for p in crowded)
         ctx.progress(f"{zone}/{contract.name}: {expired} expired rows deleted, {joined} small files joined")
@@ -102,9 +102,10 @@ def _is_partition(partition: dict[str, Any], columns: tuple[str, ...]) -> str:
     return "(" + " AND ".join(f"{c} = '{value}'" for c, value in quoted.items()) + ")"
 
 
-def _let_versions_be_kept(ctx: Context, table: DeltaTable, zone: Zone) -> None:
+def _let_versions_be_kept(ctx: Context, table: DeltaTable, contract: Contract, zone: Zone) -> None:
     """Set the rule on a table that was created before it."""
     detail = table.detail().select("properties", "location").collect()[0]
-    if not kept_properties(zone).items() <= detail.properties.items():
-        pairs = ", ".join(f"'{name}' = '{value}'" for name, value in kept_properties(zone).items())
+    wanted = kept_properties(contract, zone)
+    if not wanted.items() <= detail.properties.items():
+        pairs = ", ".join(f"'{name}' = '{value}'" for name, value in wanted.items())
         ctx.spark.sql(f"ALTER TABLE delta.`{detail.location}` SET TBLPROPERTIES ({pairs})")

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from expectations.contract import Contract, Zone
 from expectations.settings import Settings
+from expectations.tables import DEMAND_SERIES
 from jobs.delta_reader import read_version
 from jobs.errors import JobError
 from jobs.lease import lease
@@ -31,15 +32,20 @@ if TYPE_CHECKING:
 WRITE_WAIT_SECONDS = 600.0  # a write of one table takes seconds to minutes; a second writer waits for it
 
 
-def kept_days(zone: Zone) -> int:
-    """For how many days a table can be read as of an earlier version: training manifests name versions."""
+def kept_days(contract: Contract, zone: Zone) -> int:
+    """For how many days a table can be read as of an earlier version: training manifests name versions.
+
+    Not of what a night writes whole in the place of the night before: 400 days would be 400 times the table.
+    """
+    if contract is DEMAND_SERIES:
+        return 7
     return 30 if zone is Zone.OPERATIONS else 400
 
 
-def kept_properties(zone: Zone) -> dict[str, str]:
+def kept_properties(contract: Contract, zone: Zone) -> dict[str, str]:
     """That rule as Delta's: its defaults forget a version after 30 days and let a file go after 7."""
     names = ("delta.logRetentionDuration", "delta.deletedFileRetentionDuration")
-    return dict.fromkeys(names, f"interval {kept_days(zone)} days")
+    return dict.fromkeys(names, f"interval {kept_days(contract, zone)} days")
 
 
 def spark_schema(schema: pa.Schema) -> StructType:
@@ -155,7 +161,7 @@ class Lake:
             loose_schema(contract, zone),
             mode="ignore",
             partition_by=list(partitions),
-            configuration={"delta.dataSkippingStatsColumns": ",".join(kept), **kept_properties(zone)},
+            configuration={"delta.dataSkippingStatsColumns": ",".join(kept), **kept_properties(contract, zone)},
             storage_options=self.settings.delta_rs_options,
         )
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from expectations import settings as settings_module
-from expectations.tables import QUARANTINE
+from expectations.contract import Zone
+from expectations.tables import DEMAND_FORECAST, DEMAND_SERIES, QUARANTINE, SALES
 from jobs.delta_reader import query, read_rows
-from jobs.lake import Lake
+from jobs.lake import Lake, kept_days
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 CODES = ("acme", "it's", "çelik", 'a"b', "x OR true", None)
@@ -69,3 +71,16 @@ def test_rows_left_by_an_upsert_are_found_by_a_filter(tmp_path):
     assert query(
         lake.settings, QUARANTINE, None, "SELECT reason FROM rows WHERE contract = 'sales' AND row_index = 1"
     ) == [{"reason": "c"}]
+
+
+@pytest.mark.parametrize(
+    ("contract", "zone", "days"),
+    [
+        (SALES, Zone.SILVER, 400),
+        (DEMAND_FORECAST, Zone.GOLD, 400),
+        (QUARANTINE, Zone.OPERATIONS, 30),
+        (DEMAND_SERIES, Zone.GOLD, 7),
+    ],
+)
+def test_earlier_versions_are_kept_for_as_long_as_manifests_need_them(contract, zone, days):
+    assert kept_days(contract, zone) == days
