@@ -239,3 +239,12 @@ def test_a_tenant_has_so_many_good_links_and_no_more(state, clock):
     links.revoke(Caller("test"), "acme", made[0].row["link_id"])
     assert links.find(links.add(*asked).secret)["tenant"] == "acme"
     assert links.find(made[0].secret) is None
+
+
+def test_a_link_asked_for_again_with_the_same_key_is_made_once(plant, api, link):
+    once = {"Idempotency-Key": "4be1"}
+
+    first, again = (api.post(ADDRESS, json=ASKED, headers=once) for _ in range(2))
+
+    assert first.json() == again.json()
+    assert len(api.get(ADDRESS).json()["links"]) == 1
