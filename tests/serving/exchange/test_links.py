@@ -219,7 +219,10 @@ def test_a_key_gives_no_rows_that_it_may_not_read_itself(api, link):
         ({"what": "salaries"}, "body what"),
         ({"filters": {"sites": ["x"]}}, "body filters sites"),
         ({"filters": {"product_group": ["x"]}}, "forecasts know no groups"),
+        ({"filters": {"site": ["a\x00b"]}}, "body filters site"),
+        ({"filters": {"from": "2026-03-05", "to": "2026-03-04"}}, "is after to"),
         ({"expires_at": "2026-06-01T00:00:00"}, "body expires_at"),
+        ({"expires_at": "9999-12-31T23:59:59-14:00"}, "body expires_at"),
     ],
 )
 def test_a_link_that_cannot_be_made_is_told(api, more, said):
