@@ -76,6 +76,11 @@ KINDS = {
     "too-large": Kind(413, "The body is too large", "a body may have 1048576 bytes at most", audited=True),
     "unknown-key": Kind(404, "No such key", "'acme' has no API key urt_key_4be1c07a that could be revoked"),
     "unknown-override": Kind(404, "No such override", "'acme' has no override 9c41d07a: take the id from the list"),
+    "unknown-scenario": Kind(404, "No such scenario", "'acme' has no scenario 5d1f0c7a: take the id from the list"),
+    "too-many-scenarios": Kind(409, "Too many scenarios", "'acme' has 500 scenarios: delete one that is not needed"),
+    "not-alike": Kind(
+        409, "Plans that cannot be compared", "one plan counts days, the other weeks: rebase the scenario first"
+    ),
     "override-over": Kind(
         409, "The override is over", "override 9c41d07a was withdrawn, or is at its end: make a new one"
     ),
