@@ -17,6 +17,7 @@ KEYS: dict[Level, tuple[str, ...]] = {
     "group": ("site", "product_group"),
     "product": ("site", "product_group", "product"),
 }
+Sums = tuple[Floats, Floats, Floats, Floats]
 _DAYS = 1_000_000  # more than a date has days since 1970
 
 
@@ -28,12 +29,31 @@ class Side:
     units: Floats
 
 
-@dataclass(frozen=True)
 class Difference:
-    """`rows` in order of their keys and dates; `totals` of them all."""
+    """Rows in order of their keys and dates, or the largest first; `totals` are of all of them."""
 
-    rows: list[dict[str, Any]]
-    totals: dict[str, Any]
+    def __init__(self, nodes: list[dict[str, Any]], keys: Ints, sums: Sums, totals: dict[str, Any]) -> None:
+        self._nodes = nodes
+        self._keys = keys
+        self._sums = sums
+        self._order = np.arange(len(keys))
+        self.totals = totals
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def largest_first(self) -> Difference:
+        """The same, in order of the size of the difference."""
+        self._order = np.argsort(-np.abs(self._sums[0] - self._sums[1]), kind="stable")
+        return self
+
+    def rows(self, start: int = 0, stop: int | None = None) -> list[dict[str, Any]]:
+        """Rows `start` to `stop` as they are answered."""
+        return [self._row(int(i)) for i in self._order[start:stop]]
+
+    def _row(self, i: int) -> dict[str, Any]:
+        node, day = divmod(int(self._keys[i]), _DAYS)
+        return {**self._nodes[node], "date": day_of(day) if day else None, **_told(*(of[i] for of in self._sums))}
 
 
 def difference(one: Side, other: Side, prices: Sequence[float | None], level: Level, by_date: bool) -> Difference:
@@ -48,19 +68,10 @@ def difference(one: Side, other: Side, prices: Sequence[float | None], level: Le
     nodes, of_node = _nodes(one.grid, level)
     key = of_node[series] * _DAYS + (one.grid.dates[mine] if by_date else 0)
     keys, which = np.unique(key, return_inverse=True)
-    units, other_units, value, priced = _sums(one.units[mine], other.units[theirs], price, which, len(keys))
-    rows = [
-        {
-            **nodes[int(key) // _DAYS],
-            "date": day_of(int(key) % _DAYS) if by_date else None,
-            **_told(units[i], other_units[i], value[i], priced[i]),
-        }
-        for i, key in enumerate(keys)
-    ]
-    all_in_one = np.zeros(len(mine), np.int64)
-    whole = (float(sums[0]) for sums in _sums(one.units[mine], other.units[theirs], price, all_in_one, 1))
-    known = len(np.unique(series[~np.isnan(price)]))
-    return Difference(rows, {**_told(*whole), "series": len(np.unique(series)), "series_with_price": known})
+    columns = one.units[mine], other.units[theirs], price
+    whole = _told(*(of[0] for of in _sums(*columns, np.zeros(len(mine), np.int64), 1)))
+    whole |= {"series": len(np.unique(series)), "series_with_price": len(np.unique(series[~np.isnan(price)]))}
+    return Difference(nodes, keys, _sums(*columns, which, len(keys)), whole)
 
 
 def _common(one: Grid, other: Grid) -> tuple[Ints, Ints]:
@@ -90,9 +101,7 @@ def _nodes(grid: Grid, level: Level) -> tuple[list[dict[str, str | None]], Ints]
     return nodes, np.array([places[code] for code in codes], np.int64)
 
 
-def _sums(
-    units: Floats, other: Floats, price: Floats, which: Ints, count: int
-) -> tuple[Floats, Floats, Floats, Floats]:
+def _sums(units: Floats, other: Floats, price: Floats, which: Ints, count: int) -> Sums:
     """By key: both units, the difference in money, and how many rows have a price."""
 
     def add(values: Floats) -> Floats:
@@ -101,7 +110,7 @@ def _sums(
     return add(units), add(other), add(np.nan_to_num((units - other) * price)), add(np.where(np.isnan(price), 0.0, 1.0))
 
 
-def _told(units: float, other_units: float, value: float, priced: float) -> dict[str, float | None]:
+def _told(units: float, other_units: float, value: float, priced: float) -> dict[str, Any]:
     return {
         "units": float(units),
         "other_units": float(other_units),

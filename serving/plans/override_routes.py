@@ -14,11 +14,10 @@ from serving import idempotency
 from serving.answers import UNCHANGED, Reply, head_of
 from serving.idempotency import once
 from serving.identity.access import Access, caller_of
-from serving.paging import fingerprint
+from serving.paging import fingerprint, pack, unpack_as
 from serving.plans import schemas
 from serving.plans.arithmetic import PERIOD_DAYS
 from serving.plans.conditions import IfMatch, seen, tag
-from serving.plans.cursors import pack, unpack
 from serving.plans.overrides import Override, Said
 from serving.plans.plan import Plan, Plans
 from serving.plans.staleness import natural_end
@@ -80,7 +79,7 @@ class OverrideRoutes:
         asked = fingerprint("overrides", tenant, query.state, query.site, query.product)
         before = None
         if query.cursor:
-            plan_version, position = unpack(query.cursor, asked, int, int)
+            plan_version, position = unpack_as(query.cursor, asked, int, int)
             before = plan_version, position
         wanted = {name: codes for name in ("site", "product") if (codes := getattr(query, name))}
         plan = self._plan(tenant)

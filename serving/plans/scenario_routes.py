@@ -17,11 +17,10 @@ from serving.answers import UNCHANGED, Reply, head_of
 from serving.forecasts import Forecasts, UnknownNightError
 from serving.idempotency import once
 from serving.identity.access import Access, caller_of
-from serving.paging import fingerprint
+from serving.paging import fingerprint, pack, unpack_as, unreadable
 from serving.plans import scenario_schemas as schemas
 from serving.plans.arithmetic import Change
 from serving.plans.conditions import IfMatch, seen, tag
-from serving.plans.cursors import pack, unpack
 from serving.plans.difference import Side, difference
 from serving.plans.plan import Plan, Plans
 from serving.plans.scenarios import Scenario, Scenarios
@@ -87,7 +86,7 @@ class ScenarioRoutes:
         asked = fingerprint("scenarios", tenant)
         before = None
         if query.cursor:
-            at, scenario_id = unpack(query.cursor, asked, str, str)
+            at, scenario_id = unpack_as(query.cursor, asked, str, str)
             before = _moment(at), scenario_id
         served = self._forecasts.night(tenant)
         found = self._scenarios.page(tenant, query.limit + 1, before)
@@ -167,26 +166,25 @@ class ScenarioRoutes:
         if reply.is_known:
             return reply.unchanged()
         asked = fingerprint("difference", tenant, scenario_id, query.to, query.level, query.by, reply.head["night"])
-        offset = unpack(query.cursor, asked, int)[0] if query.cursor else 0
+        offset = unpack_as(query.cursor, asked, int)[0] if query.cursor else 0
         night = plan.found.night
         prices = [e.unit_price if (e := plan.known.entries.get((s.site, s.product))) else None for s in night.series]
         is_baseline = query.to == "baseline"
         found = difference(_side(plan), _side(other, is_baseline), prices, query.level, query.by == "date")
-        rows = found.rows
         if query.by == "total":
-            rows = sorted(rows, key=lambda row: -abs(row["difference"]))
+            found = found.largest_first()
         following = None
-        if offset + query.limit < len(rows):
+        if offset + query.limit < len(found):
             more = query.model_dump(exclude_unset=True) | {"cursor": pack(asked, offset + query.limit)}
             following = f"/v1/tenants/{quote(tenant)}/scenarios/{scenario_id}/difference?{urlencode(more)}"
         content = {
             **reply.head,
             "to": query.to,
             "other_night": other.found.night.key.night,
-            "total": len(rows),
+            "total": len(found),
             "next": following,
             "totals": found.totals,
-            "rows": rows[offset : offset + query.limit],
+            "rows": found.rows(offset, offset + query.limit),
         }
         return reply.json(json_bytes(content), following)
 
@@ -236,4 +234,4 @@ def _moment(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise Problem("bad-cursor", "the cursor cannot be read: take it from `next` of the page before") from error
+        raise unreadable() from error

@@ -32,7 +32,7 @@ def test_levels_add_up_what_they_hold():
     one, other = side([PUMPS, TAPS, BURSA], units=12.0), side([PUMPS, TAPS, BURSA])
 
     def told(level):
-        rows = difference(one, other, [None] * 3, level, by_date=False).rows
+        rows = difference(one, other, [None] * 3, level, by_date=False).rows()
         return [(r["site"], r["product_group"], r["product"], r["difference"]) for r in rows]
 
     assert told("tenant") == [(None, None, None, 12.0)]
@@ -46,7 +46,7 @@ def test_levels_add_up_what_they_hold():
 
 
 def test_dates_come_in_order():
-    rows = difference(side([PUMPS], units=[10.0, 15.0]), side([PUMPS]), [None], "tenant", by_date=True).rows
+    rows = difference(side([PUMPS], units=[10.0, 15.0]), side([PUMPS]), [None], "tenant", by_date=True).rows()
 
     assert [(r["date"], r["units"], r["other_units"], r["difference"]) for r in rows] == [
         (date(2026, 3, 2), 10.0, 10.0, 0.0),
@@ -58,7 +58,7 @@ def test_only_series_and_periods_that_both_have_are_compared():
     later = side([TAPS, PUMPS], days=3, units=1.0, begin=date(2026, 3, 3))
     found = difference(side([PUMPS, BURSA]), later, [None, None], "product", by_date=True)
 
-    assert [(r["product"], r["date"], r["units"], r["other_units"]) for r in found.rows] == [
+    assert [(r["product"], r["date"], r["units"], r["other_units"]) for r in found.rows()] == [
         ("P-1", date(2026, 3, 3), 10.0, 1.0)
     ]
     assert found.totals["series"] == 1
@@ -67,14 +67,14 @@ def test_only_series_and_periods_that_both_have_are_compared():
 def test_nothing_in_common_is_no_row():
     found = difference(side([PUMPS]), side([TAPS]), [1.0], "site", by_date=False)
 
-    assert found.rows == []
+    assert found.rows() == []
     assert (found.totals["difference"], found.totals["series"], found.totals["value_difference"]) == (0.0, 0, None)
 
 
 def test_money_is_told_where_a_price_is_known():
     found = difference(side([PUMPS, TAPS], units=12.0), side([PUMPS, TAPS]), [100.0, None], "product", by_date=False)
 
-    assert [row["value_difference"] for row in found.rows] == [400.0, None]
+    assert [row["value_difference"] for row in found.rows()] == [400.0, None]
     assert (found.totals["value_difference"], found.totals["series_with_price"]) == (400.0, 1)
 
 
@@ -83,7 +83,7 @@ def test_a_group_that_is_not_known_comes_last():
         side([("ankara", "P-3", None), PUMPS]), side([PUMPS, ("ankara", "P-3", None)]), [None] * 2, "group", False
     )
 
-    assert [row["product_group"] for row in found.rows] == ["pumps", None]
+    assert [row["product_group"] for row in found.rows()] == ["pumps", None]
 
 
 @given(
@@ -97,4 +97,4 @@ def test_rows_add_up_to_the_totals_at_every_level(units, level, by_date):
     )
 
     for name in ("units", "other_units", "difference", "value_difference"):
-        assert sum(row[name] or 0.0 for row in found.rows) == pytest.approx(found.totals[name], rel=1e-9, abs=1e-6)
+        assert sum(row[name] or 0.0 for row in found.rows()) == pytest.approx(found.totals[name], rel=1e-9, abs=1e-6)
