@@ -15,13 +15,14 @@ READS = {
     "plans:read": "Plans, overrides and scenarios",
     "keys:read": "Which API keys there are",
     "audit:read": "The audit log",
+    "evidence:read": "Runs of jobs, results of checks, what is in quarantine",
 }
 WRITES = {"plans:write": "Change plans: overrides and scenarios", "keys:write": "Make and revoke API keys"}
 SCOPES = READS | WRITES
 _VIEWS = frozenset({"forecasts:read", "status:read", "plans:read"})
 ROLES: dict[str, frozenset[str]] = {
     "viewer": _VIEWS,
-    "operator": _VIEWS | {"keys:read", "plans:write"},
+    "operator": _VIEWS | {"keys:read", "plans:write", "evidence:read"},
     "auditor": frozenset(READS),  # reads all evidence, changes nothing
     "admin": frozenset(SCOPES),
 }
