@@ -16,7 +16,7 @@ from sqlalchemy import select
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES
 
 from expectations.settings import Settings
-from serving import examples, page, problems, schemas
+from serving import answers, examples, page, problems, schemas
 from serving.board.routes import board_router
 from serving.board.stale import stale_overrides
 from serving.document import document

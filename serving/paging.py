@@ -65,6 +65,16 @@ def unpack(text: str, query: str) -> list[Any]:
     return place
 
 
+def unpack_as(text: str, query: str, *kinds: type) -> list[Any]:
+    """The place again, whose parts are of these kinds; numbers are 0 to MOST. Raises Problem."""
+    place = unpack(text, query)
+    if [type(part) for part in place] != list(kinds):
+        raise unreadable()
+    if not all(0 <= part < MOST for part in place if isinstance(part, int)):
+        raise unreadable()
+    return place
+
+
 def unreadable() -> Problem:
     """Of a cursor that no page has given."""
     return Problem("bad-cursor", "the cursor cannot be read: take it from `next` of the page before")

@@ -111,6 +111,11 @@ KINDS = {
     ),
     "busy": Kind(503, "The server is busy", "other workbooks are being written or read: ask again in 30 s"),
     "unknown-override": Kind(404, "No such override", "'acme' has no override 9c41d07a: take the id from the list"),
+    "unknown-scenario": Kind(404, "No such scenario", "'acme' has no scenario 5d1f0c7a: take the id from the list"),
+    "too-many-scenarios": Kind(409, "Too many scenarios", "'acme' has 500 scenarios: delete one that is not needed"),
+    "not-alike": Kind(
+        409, "Plans that cannot be compared", "one plan counts days, the other weeks: rebase the scenario first"
+    ),
     "override-over": Kind(
         409, "The override is over", "override 9c41d07a was withdrawn, or is at its end: make a new one"
     ),

@@ -6,7 +6,8 @@ FastAPI would read these parameters too, in half of a whole request's time: it g
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Literal, TypeVar
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar, get_origin
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -84,14 +85,14 @@ class SumsQuery(TableQuery):
 
 
 SUM_FILTERS = ("period", "level", "site", "product_group", "product_sub_group", "product")
-_LISTS = set(SUM_FILTERS)
 
 
 def read(model: type[Q], request: Request) -> Q:
     """The query of a request. Raises Problem, naming each parameter that cannot be read."""
     asked: dict[str, Any] = {}
+    lists = _lists(model)
     for name, value in request.query_params.multi_items():
-        if name in _LISTS:
+        if name in lists:
             asked.setdefault(name, []).append(value)
         elif name in asked:
             raise Problem("bad-request", f"query {name}: given twice")
@@ -101,6 +102,13 @@ def read(model: type[Q], request: Request) -> Q:
         return model.model_validate(asked)
     except ValidationError as error:
         raise Problem("bad-request", told({**e, "loc": ("query", *e["loc"])} for e in error.errors())) from error
+
+
+@cache
+def _lists(model: type[BaseModel]) -> frozenset[str]:
+    """The parameters that may be given several times."""
+    fields = model.model_fields.items()
+    return frozenset(field.alias or name for name, field in fields if get_origin(field.annotation) is list)
 
 
 def parameters(model: type[BaseModel]) -> dict[str, Any]:

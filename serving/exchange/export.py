@@ -36,33 +36,36 @@ def alone() -> Iterator[None]:
 
 def content(plan: Plan, rows: Ints, language: Language, now: datetime, secret: Secret) -> bytes:
     """The rows of a plan as a workbook to be edited. Raises Problem."""
-    key = plan.found.night.key
-    spans = _spans(plan, rows)
-    if len(spans) > MOST_SERIES:
+    if len(np.unique(_series(plan, rows))) > MOST_SERIES:
         why = f"a workbook has {MOST_SERIES} series at most: choose by site, product or product_group"
         raise Problem("bad-request", why)
+    key = plan.found.night.key
     days = np.unique(plan.grid.dates[rows])
     origin = Origin(key.tenant, key.night, plan.plan_version, tuple(day_of(int(day)) for day in days))
     with alone():
-        return write(origin, (_line(plan, *span, days) for span in spans), language, now, secret)
+        return write(origin, _lines(plan, rows, days), language, now, secret)
 
 
-def _spans(plan: Plan, rows: Ints) -> list[tuple[int, Ints]]:
-    """The rows of each series, which are neighbours, with its position."""
-    of = np.searchsorted(plan.grid.offsets, rows, "right") - 1
-    pieces = np.split(rows, np.flatnonzero(np.diff(of)) + 1) if len(rows) else []
-    return [(int(i), piece) for i, piece in zip(np.unique(of), pieces, strict=True)]
-
-
-def _line(plan: Plan, i: int, rows: Ints, days: Ints) -> Line:
-    """Series `i` at the dates of the sheet, of which some may not be among its `rows`."""
-    series = plan.found.night.series[i]
-    baseline: list[float | None] = [None] * len(days)
-    final, marked = baseline.copy(), [False] * len(days)
+def _lines(plan: Plan, rows: Ints, days: Ints) -> Iterator[Line]:
+    """One line a series, of which some of the sheet's `days` may not be forecast; `rows` are in order of series and date."""
     _, winner = plan.laid.at(rows)
-    numbers = plan.grid.baseline[rows].tolist(), plan.laid.final(plan.grid, rows).tolist(), (winner >= 0).tolist()
+    baseline = [rounded(value) for value in plan.grid.baseline[rows].tolist()]
+    final = [rounded(value) for value in plan.laid.final(plan.grid, rows).tolist()]
+    marked = (winner >= 0).tolist()
     places = np.searchsorted(days, plan.grid.dates[rows]).tolist()
-    for place, before, after, is_laid in zip(places, *numbers, strict=True):
-        baseline[place], final[place], marked[place] = rounded(before), rounded(after), is_laid
-    known = plan.known.entries.get((series.site, series.product))
-    return Line(series.site, series.product, known.name if known else None, baseline, final, marked)
+    series, begins = np.unique(_series(plan, rows), return_index=True)
+    bounds = [*begins.tolist(), len(rows)]
+    for i, begin, end in zip(series.tolist(), bounds[:-1], bounds[1:], strict=True):
+        one = plan.found.night.series[i]
+        known = plan.known.entries.get((one.site, one.product))
+        name = known.name if known else None
+        line = Line(one.site, one.product, name, [None] * len(days), [None] * len(days), [False] * len(days))
+        for j in range(begin, end):
+            place = places[j]
+            line.baseline[place], line.final[place], line.is_overridden[place] = baseline[j], final[j], marked[j]
+        yield line
+
+
+def _series(plan: Plan, rows: Ints) -> Ints:
+    """The position of the series of each row."""
+    return np.searchsorted(plan.grid.offsets, rows, "right") - 1

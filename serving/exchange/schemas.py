@@ -3,42 +3,43 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, model_validator
 
-from serving.plans.schemas import Moment, Text
-from serving.queries import MOST_CODES, Code
+from serving.plans.schemas import Asked, Day, Moment, Plain, Text
+from serving.queries import MOST_CODES
 from serving.schemas import Answer
 
 What = Literal["plan", "forecasts"]
-Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]*$")
-]
 AT, UNTIL = "2026-03-02T08:10:00Z", "2026-06-01T00:00:00Z"
 
 
-class Filters(BaseModel):
+class Filters(Asked):
     """Which rows; each left out means all."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True)
 
-    site: list[Code] = Field([], max_length=MOST_CODES)
-    product: list[Code] = Field([], max_length=MOST_CODES)
-    product_group: list[Code] = Field([], max_length=MOST_CODES, description="Of a plan alone")
-    first: date | None = Field(None, alias="from", description="First date")
-    last: date | None = Field(None, alias="to", description="Last date, included")
+    site: list[Plain] = Field([], max_length=MOST_CODES)
+    product: list[Plain] = Field([], max_length=MOST_CODES)
+    product_group: list[Plain] = Field([], max_length=MOST_CODES, description="Of a plan alone")
+    first: Day | None = Field(None, alias="from", description="First date")
+    last: Day | None = Field(None, alias="to", description="Last date, included")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.first and self.last and self.first > self.last:
+            raise ValueError(f"from: {self.first} is after to: {self.last}")
+        return self
 
 
-class NewLink(BaseModel):
+class NewLink(Asked):
     """A live link to be made."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    name: Name = Field(description="What it is for")
+    name: Text = Field(min_length=1, max_length=100, description="What it is for")
     what: What = Field(description="Rows of the plan, or of the forecasts")
     filters: Filters = Field(default_factory=lambda: Filters.model_validate({}))
-    expires_at: AwareDatetime | None = Field(None, description="90 days from now if left out; at most 366")
+    expires_at: Moment | None = Field(None, description="90 days from now if left out; at most 366")
 
 
 class Link(Answer):
@@ -81,10 +82,8 @@ LINKS = {"links": [LINK]}
 LIVE = 'site;product;date;units_point\n"ankara";"P-0017";2026-03-02;104,5\n'
 
 
-class Take(BaseModel):
+class Take(Asked):
     """Take what a workbook changes."""
-
-    model_config = ConfigDict(extra="forbid")
 
     reason: Text = Field(min_length=1, max_length=500, description="Why; it is kept with each override")
     expires_at: Moment | None = Field(

@@ -30,9 +30,9 @@ class Line:
     site: str
     product: str
     name: str | None
-    baseline: Sequence[float | None]
-    final: Sequence[float | None]
-    is_overridden: Sequence[bool]
+    baseline: list[float | None]
+    final: list[float | None]
+    is_overridden: list[bool]
 
 
 def write(origin: Origin, lines: Iterable[Line], language: Language, made_at: datetime, secret: Secret) -> bytes:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
@@ -14,9 +11,10 @@ from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
 
 from serving import idempotency
+from serving.answers import UNCHANGED, Reply, head_of
 from serving.idempotency import once
 from serving.identity.access import Access, caller_of
-from serving.paging import fingerprint
+from serving.paging import fingerprint, pack, unpack_as
 from serving.plans import schemas
 from serving.plans.arithmetic import PERIOD_DAYS
 from serving.plans.conditions import IfMatch, seen, tag
@@ -41,7 +39,7 @@ class OverrideRoutes:
         self._now = now
         self.router = APIRouter(prefix="/v1/tenants/{tenant}/overrides", tags=["plans"])
         one, page = (schemas.OverrideWhole, schemas.WHOLE), (schemas.OverridePage, schemas.OVERRIDES)
-        self._add("GET", "", self.list, "read", *page, "bad-cursor", query=schemas.OverridesQuery)
+        self._add("GET", "", self.list, "read", *page, *TENANT_KINDS, "bad-cursor", query=schemas.OverridesQuery)
         self._add("POST", "", once(self.make), "write", *one, *CHANGE_KINDS, *idempotency.KINDS, status=201)
         self._add("GET", "/{override_id}", self.one, "read", *one, *TENANT_KINDS, "unknown-override")
         self._add("PUT", "/{override_id}", self.change, "write", *one, *CHANGE_KINDS, *VERSION_KINDS)
@@ -59,7 +57,11 @@ class OverrideRoutes:
         status: int = 200,
         query: type[schemas.OverridesQuery] | None = None,
     ) -> None:
-        answers = {status: {"content": {"application/json": {"example": example}}}, **responses(*kinds)}
+        answers = {
+            status: {"content": {"application/json": {"example": example}}},
+            **(UNCHANGED if query else {}),
+            **responses(*kinds),
+        }
         self.router.add_api_route(
             path,
             endpoint,
@@ -75,9 +77,15 @@ class OverrideRoutes:
         """Overrides, the last said first: those in force (`active` or `stale`), at their end (`expired`), `withdrawn`."""
         query = read(schemas.OverridesQuery, request)
         asked = fingerprint("overrides", tenant, query.state, query.site, query.product)
-        before = _decode(query.cursor, asked) if query.cursor else None
+        before = None
+        if query.cursor:
+            plan_version, position = unpack_as(query.cursor, asked, int, int)
+            before = plan_version, position
         wanted = {name: codes for name in ("site", "product") if (codes := getattr(query, name))}
         plan = self._plan(tenant)
+        reply = Reply(request, head_of(plan.found, self._now()), plan.tag)
+        if reply.is_known:
+            return reply.unchanged()
         if query.state in {"active", "stale"}:
             chosen = [o for o in plan.overrides[::-1] if self._state(o, plan) == query.state and _is(o, wanted)]
             total, found = len(chosen), [o for o in chosen if before is None or (o.plan_version, o.position) < before]
@@ -86,10 +94,13 @@ class OverrideRoutes:
         following = None
         if len(found) > query.limit:
             last = found[query.limit - 1]
-            more = query.model_dump(mode="json", exclude_unset=True) | {"cursor": _encode(asked, last)}
+            more = query.model_dump(mode="json", exclude_unset=True) | {
+                "cursor": pack(asked, last.plan_version, last.position)
+            }
             following = f"/v1/tenants/{quote(tenant)}/overrides?{urlencode(more, doseq=True)}"
         page = [self._told(o, plan) for o in found[: query.limit]]
-        return _json({"total": total, "next": following, "overrides": page}, 200)
+        content = {**reply.head, "total": total, "next": following, "overrides": page}
+        return reply.json(json_bytes(content), following)
 
     def make(self, tenant: Tenant, request: Request, asked: schemas.OverrideAsked) -> Response:
         """A new override of the plan; where it meets an earlier one, the later wins."""
@@ -187,20 +198,4 @@ def _is(override: Override, wanted: Mapping[str, Collection[str]]) -> bool:
 
 
 def _json(content: dict[str, Any], status: int) -> Response:
-    return Response(json_bytes(content), status, {"Cache-Control": "no-cache"}, "application/json")
-
-
-def _encode(asked: str, last: Override) -> str:
-    parts = [asked, last.plan_version, last.position]
-    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
-
-
-def _decode(text: str, asked: str) -> tuple[int, int]:
-    try:
-        of, plan_version, position = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        before = int(plan_version), int(position)
-    except (ValueError, TypeError, binascii.Error) as error:
-        raise Problem("bad-cursor", "the cursor cannot be read: take it from `next` of the page before") from error
-    if of != asked or not all(0 <= number < 2**31 for number in before):
-        raise Problem("bad-cursor", "the cursor is of another query: begin again without it")
-    return before
+    return Response(json_bytes(content), status, {"Cache-Control": "private, no-cache"}, "application/json")

@@ -152,6 +152,12 @@ class Plans:
         laid = Laid(work.laid.rows, work.laid.units, places[work.laid.winner] if effective else work.laid.winner)
         return Plan(found, known, grid, book.plan_version, in_force, laid, told)
 
+    def of_changes(self, tenant: str, night: date, changes: Sequence[Change]) -> Plan:
+        """The forecast of a night under `changes` in place of the overrides. Raises what `Forecasts.night` raises."""
+        found, known = self._forecasts.night(tenant, night), self.catalogue.of(tenant)
+        grid = self.grid(found.night, known)
+        return Plan(found, known, grid, 0, (), lay(grid, changes), ())
+
     def grid(self, night: Night, known: Known) -> Grid:
         """The baseline of a night, with the groups that are known of its series."""
         held = self._grids.get(night)

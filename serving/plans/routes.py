@@ -16,6 +16,8 @@ from serving.plans.override_routes import OverrideRoutes
 from serving.plans.overrides import Overrides
 from serving.plans.plan import Plans
 from serving.plans.plan_routes import PlanRoutes
+from serving.plans.scenario_routes import ScenarioRoutes
+from serving.plans.scenarios import Scenarios
 from serving.plans.value_routes import ValueRoutes
 from serving.state.database import State
 
@@ -32,3 +34,5 @@ class PlanParts:
         self.router.include_router(PlanRoutes(self.plans, forecasts, secret, now).router)
         self.router.include_router(ValueRoutes(self.plans, now).router)  # before `value` would be taken for an id
         self.router.include_router(OverrideRoutes(self.plans, now).router)
+        scenarios = Scenarios(state, audit, now)
+        self.router.include_router(ScenarioRoutes(scenarios, self.plans, forecasts, now).router)

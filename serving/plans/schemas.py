@@ -203,7 +203,7 @@ class OverrideWhole(Override):
     history: list[Version] = Field(description="Every version, the first one first")
 
 
-class OverridePage(Answer):
+class OverridePage(Head):
     """The last said first."""
 
     total: int | None = Field(description="How many are in force, where `state` asks for those; else null")
@@ -283,7 +283,7 @@ OVERRIDE = {
     "days": [{"date": "2026-03-02", "baseline_then": 104.5, "baseline_now": 136.9, "final": 140.0}],
 }
 WHOLE = {**OVERRIDE, "history": [{**SAID, "is_withdrawn": False}]}
-OVERRIDES = {"total": 1, "next": None, "overrides": [OVERRIDE]}
+OVERRIDES = {**examples.HEAD, "total": 1, "next": None, "overrides": [OVERRIDE]}
 VALUE = {
     **examples.HEAD,
     "values": [

@@ -1,14 +1,15 @@
 """What overrides were worth: the error of the forecast beside the error of what was said instead, and how sure that is. Pure.
 
 An override is judged as it stood before a day or week began, by the sum over its series, beside the forecast that its maker
-saw. What is said on one day is judged together: it meets the same days, so that it is right or wrong together.
+saw. What is said on one day is right or wrong together, and so is what is said again and again of the same week: a verdict
+must hold both ways, with the days on which something was said as the pieces of evidence, and with the weeks that it was said of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import product
 from typing import Literal
 
@@ -29,10 +30,20 @@ class Judged:
     made_by: str
     product: str | None
     said_on: date
-    periods: int
     units: float
-    baseline_error: float
-    final_error: float
+    errors: tuple[tuple[date, float, float], ...]  # period, error of the baseline, error of what was said
+
+    @property
+    def periods(self) -> int:
+        return len(self.errors)
+
+    @property
+    def baseline_error(self) -> float:
+        return sum(baseline for _, baseline, _ in self.errors)
+
+    @property
+    def final_error(self) -> float:
+        return sum(final for _, _, final in self.errors)
 
 
 @dataclass(frozen=True)
@@ -62,34 +73,39 @@ def judge(versions: Sequence[Override], sold: Callable[[Override], Mapping[date,
         units = sold(version) if stood else {}
         days = [day for day in stood if day in units]
         if days:
-            before = {day: version.baseline[day] for day in days}
-            found.append(
-                Judged(
-                    version.override_id,
-                    version.made_by,
-                    version.change.product,
-                    version.made_at.date(),
-                    len(days),
-                    sum(units[day] for day in days),
-                    sum(abs(before[day] - units[day]) for day in days),
-                    sum(abs(version.change.sum(before[day]) - units[day]) for day in days),
-                )
-            )
+            errors = tuple(_errors(version, day, units[day]) for day in days)
+            whose = version.override_id, version.made_by, version.change.product, version.made_at.date()
+            found.append(Judged(*whose, sum(units[day] for day in days), errors))
     return found
 
 
-def value(judged: Iterable[Judged]) -> Value:
-    """What they were worth together, what was said on one day counting as one."""
-    errors: dict[Hashable, list[float]] = {}
-    for one in judged:
-        of = errors.setdefault(one.said_on, [0.0, 0.0])
-        of[0] += one.baseline_error
-        of[1] += one.final_error
-    return worth(list(errors.values()))
+def _errors(version: Override, day: date, units: float) -> tuple[date, float, float]:
+    baseline = version.baseline[day]
+    return day, abs(baseline - units), abs(version.change.sum(baseline) - units)
+
+
+def value(judged: Sequence[Judged]) -> Value:
+    """What they were worth together. The band is the wider one of both ways of counting, the verdict what both say."""
+    said = _worth((one.said_on, before, after) for one in judged for _, before, after in one.errors)
+    each = (error for one in judged for error in one.errors)
+    weeks = _worth((day - timedelta(day.weekday()), before, after) for day, before, after in each)
+    low = None if said.low is None or weeks.low is None else min(said.low, weeks.low)
+    high = None if said.high is None or weeks.high is None else max(said.high, weeks.high)
+    return Value(said.value_added, low, high, said.verdict if said.verdict == weeks.verdict else "unclear")
+
+
+def _worth(errors: Iterable[tuple[date, float, float]]) -> Value:
+    """Of errors by what they have in common."""
+    pairs: dict[date, list[float]] = {}
+    for of, baseline, final in errors:
+        pair = pairs.setdefault(of, [0.0, 0.0])
+        pair[0] += baseline
+        pair[1] += final
+    return worth(list(pairs.values()))
 
 
 def worth(errors: Sequence[Sequence[float]]) -> Value:
-    """`errors`: of the baseline and of the final, one pair for each day on which something was said.
+    """`errors`: of the baseline and of the final, one pair for each piece of evidence.
 
     The band holds the worth of random halves of the pairs: Hartigan, "Using subsample values as typical values" (1969).
     If each pair is as likely to err one way as the other by the same amount, the truth lies outside it at most one time

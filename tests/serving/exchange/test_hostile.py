@@ -35,6 +35,13 @@ def refused(body, most_seconds=10):
     return str(told.value)
 
 
+def inspected(body):
+    """What is told before any parser of XML has seen the parts."""
+    with pytest.raises(Problem) as told:
+        reading._inspect(body)
+    return str(told.value)
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -72,7 +79,7 @@ def test_a_bomb_that_tells_a_small_size_is_refused():
 
 @pytest.mark.parametrize("how", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_what_is_packed_so_tightly_that_a_megabyte_becomes_gigabytes_is_refused(how):
-    assert refused(zipped({"xl/a.xml": b"<" * (64 * 2**20)}, how), most_seconds=20)
+    assert "no workbook that can be read" in inspected(zipped({"xl/a.xml": b"<" * (64 * 2**20)}, how))
 
 
 def test_a_bomb_of_elements_is_refused():
@@ -84,19 +91,19 @@ def test_a_bomb_of_entities_is_refused():
     text = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY l0 "lol">{entities}]><worksheet>&l9;</worksheet>'
 
     for encoded in (text.encode(), text.encode("utf-16"), text.encode("utf-16-le"), text.encode("utf-16-be")):
-        assert "no workbook that can be read" in refused(repacked(made(), xl__worksheets__sheet1_0xml=encoded))
+        assert "no workbook that can be read" in inspected(repacked(made(), xl__worksheets__sheet1_0xml=encoded))
 
 
 def test_an_entity_that_names_a_file_is_refused():
     text = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]><worksheet>&f;</worksheet>'
 
-    assert "no workbook that can be read" in refused(repacked(made(), xl__worksheets__sheet1_0xml=text))
+    assert "no workbook that can be read" in inspected(repacked(made(), xl__worksheets__sheet1_0xml=text))
 
 
 def test_a_part_in_an_encoding_in_which_its_elements_would_not_be_counted_is_refused():
     text = b"<?xml version='1.0' encoding='cp037'?>" + "<a/>".encode("cp037") * 100
 
-    assert "no workbook that can be read" in refused(repacked(made(), xl__worksheets__sheet1_0xml=text))
+    assert "no workbook that can be read" in inspected(repacked(made(), xl__worksheets__sheet1_0xml=text))
 
 
 def test_too_many_parts_are_refused():

@@ -219,7 +219,10 @@ def test_a_key_gives_no_rows_that_it_may_not_read_itself(api, link):
         ({"what": "salaries"}, "body what"),
         ({"filters": {"sites": ["x"]}}, "body filters sites"),
         ({"filters": {"product_group": ["x"]}}, "forecasts know no groups"),
+        ({"filters": {"site": ["a\x00b"]}}, "body filters site"),
+        ({"filters": {"from": "2026-03-05", "to": "2026-03-04"}}, "is after to"),
         ({"expires_at": "2026-06-01T00:00:00"}, "body expires_at"),
+        ({"expires_at": "9999-12-31T23:59:59-14:00"}, "body expires_at"),
     ],
 )
 def test_a_link_that_cannot_be_made_is_told(api, more, said):
@@ -239,3 +242,12 @@ def test_a_tenant_has_so_many_good_links_and_no_more(state, clock):
     links.revoke(Caller("test"), "acme", made[0].row["link_id"])
     assert links.find(links.add(*asked).secret)["tenant"] == "acme"
     assert links.find(made[0].secret) is None
+
+
+def test_a_link_asked_for_again_with_the_same_key_is_made_once(plant, api, link):
+    once = {"Idempotency-Key": "4be1"}
+
+    first, again = (api.post(ADDRESS, json=ASKED, headers=once) for _ in range(2))
+
+    assert first.json() == again.json()
+    assert len(api.get(ADDRESS).json()["links"]) == 1
