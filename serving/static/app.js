@@ -58,7 +58,7 @@ function Inside({ me, tenants, renew }) {
   else if (tenant && !here) view = html`<${Refused} tenant=${tenant} tenants=${tenants} />`;
   else if (place && (!found || !may(found.scope))) view = html`<${Lost} place=${found} />`;
   else if (found) {
-    view = html`<${View} key=${`${tenant}/${place}`} of=${found} ...${{ tenant, may, rest, query, me, renew }} />`;
+    view = html`<${View} key=${`${tenant}/${place}`} of=${found} ...${{ tenant, may, scopes: here.scopes, rest, query, me, renew }} />`;
   }
   return html`<${Frame} ...${{ me, tenants, here, places, place }}>${view}<//>`;
 }

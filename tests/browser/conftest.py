@@ -24,7 +24,7 @@ from serving.identity.service import Identity
 from serving.state.database import embedded
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "serving"))
-from conftest import CHEAP, Clock, Plant  # noqa: E402 - the tables as the API's tests write them
+from conftest import CHEAP, Clock, Plant
 
 PASSWORD = "korrekt pferd batterie"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -169,3 +169,14 @@ def enter() -> Callable[..., None]:
 
 
 __all__ = ["EVERY", "MISSING", "PASSWORD", "WIDTHS", "Site"]
+
+
+@pytest.fixture
+def rich_site(make_site: Callable[..., Site]) -> Site:
+    """With an admin of acme, and something to see in every place."""
+    made = make_site()
+    made.plant.night()
+    made.user("admin", acme="admin")
+    made.identity.keys.add(Caller("user:admin"), "acme", "Excel of the planners", ["forecasts:read"])
+    made.identity.audit.denied(Caller("user:mehmet", "10.0.0.7", "5d1f", "acme"), "GET /v1/x", "forbidden", "not his")
+    return made
