@@ -162,6 +162,18 @@ class Forecasts:
             raise GoneError(key.night)
         return runs
 
+    def before(self, key: NightKey) -> NightKey | None:
+        """The last good night before the night `key`, to compare it with: of its month or the one before. Raises UnreadableError."""
+        runs = self._ledger.runs()
+
+        def work(snapshot: Snapshot) -> NightKey | None:
+            months = [m for m in snapshot.months_by_tenant.get(key.tenant, ()) if m <= month_of(key.night)]
+            nights = (other for month in months[:2] for other in self._nights(snapshot, key.tenant, month))
+            good = (other for other in nights if other.night < key.night and _is_good(other.runs, key.tenant, runs))
+            return next(good, None)
+
+        return self._lake.read(self.table, work)
+
     def one(self, tenant: str, forecast_id: str) -> dict[str, Any]:
         """The whole row of one forecast, of whichever good night.
 

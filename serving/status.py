@@ -7,12 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from expectations.contract import Contract, Zone
 from expectations.tables import TABLES
 from serving import examples, schemas
+from serving.answers import UNCHANGED, Reply, steady
 from serving.identity.access import Access, Where
 from serving.lake import Lake, NotThereError, Snapshot, UnreadableError
 from serving.problems import responses
@@ -37,11 +38,12 @@ class StatusRoutes:
         self._threads = ThreadPoolExecutor(STATUS_THREADS, "status")
         needs = [Depends(Access("status:read", Where.QUERY))]
         self.router = APIRouter(tags=["status"], dependencies=needs)
-        answers = {200: {"content": {"application/json": {"example": examples.STATUS}}}, **responses()}
+        answers = {200: {"content": {"application/json": {"example": examples.STATUS}}}, **UNCHANGED, **responses()}
         self.router.add_api_route("/v1/status", self.status, response_model=schemas.Status, responses=answers)
 
     def status(
         self,
+        request: Request,
         tenant: Annotated[str | None, Query(max_length=100, description="Only what concerns this tenant")] = None,
     ) -> Response:
         """State of the tables, the jobs and the champions: of all tenants (the operator's view), or of one."""
@@ -53,7 +55,8 @@ class StatusRoutes:
             "jobs": _or_none(lambda: _jobs(_of(tenant, self._ledger.runs().latest), now)),
             "champions": _or_none(lambda: [_champion(c) for c in _of(tenant, self._ledger.champions())]),
         }
-        return Response(json_bytes(content), media_type="application/json", headers={"Cache-Control": "no-cache"})
+        reply = Reply(request, {}, steady(content))
+        return reply.unchanged() if reply.is_known else reply.json(json_bytes(content))
 
     def _table(self, contract: Contract, zone: Zone, now: datetime, tenant: str | None) -> dict[str, Any]:
         def work(snapshot: Snapshot) -> dict[str, Any]:

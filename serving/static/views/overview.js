@@ -11,7 +11,7 @@ export default function Overview({ tenant, may }) {
   return html`<${Heading} note=${asked.data && night(asked.data)}>${t("place.overview")}<//>
     <${Asked} of=${asked}>
       ${(data) => html`<${State} data=${data} tenant=${tenant} may=${may} />
-        <${Exceptions} data=${data} tenant=${tenant} />
+        <${Exceptions} ...${{ data, tenant, may }} />
         <${Totals} data=${data} />
         <div class="columns">
           <${Night} steps=${data.night.steps} tenant=${tenant} may=${may} />
@@ -48,7 +48,7 @@ function State({ data, tenant, may }) {
 
 const KINDS = ["change", "error", "alert", "fallback", "stale_override", "blocked"];
 
-function Exceptions({ data, tenant }) {
+function Exceptions({ data, tenant, may }) {
   const [kind, setKind] = useState("");
   const shown = data.exceptions.filter((one) => !kind || one.kind === kind);
   const counts = data.exceptions_total;
@@ -70,19 +70,20 @@ function Exceptions({ data, tenant }) {
       ${button("", total)} ${KINDS.filter((name) => counts[name]).map((name) => button(name, counts[name]))}
     </div>
     <ol class="exceptions">
-      ${shown.map((one, i) => html`<${Exception} key=${`${one.kind}${one.site}${one.product}${i}`} one=${one} ...${{ tenant, data }} />`)}
+      ${shown.map((one, i) => html`<${Exception} key=${`${one.kind}${one.site}${one.product}${i}`} one=${one} ...${{ tenant, data, may }} />`)}
     </ol>
     ${shown.length < (kind ? counts[kind] : total) &&
     html`<p class="note">${t("exceptions.first", { n: shown.length, total: kind ? counts[kind] : total })}</p>`}
   </section>`;
 }
 
-function Exception({ one, tenant, data }) {
+function Exception({ one, tenant, data, may }) {
   const what = one.product ? (one.name ?? one.product) : t(`exception.${one.kind}.whole`);
+  const address = target(one, tenant, may);
   return html`<li>
     <${Mark} kind=${MARKS[one.severity] ?? "info"}>${t(`exception.${one.kind}`)}<//>
     <div>
-      <a href=${target(one, tenant)}>${what}</a>
+      ${address ? html`<a href=${address}>${what}</a>` : html`<strong>${what}</strong>`}
       ${one.product && html`<span class="note"> ${fmt.list([one.product, one.site].filter(Boolean))}</span>`}
     </div>
     <div>${sentence(one, data)}</div>
@@ -92,10 +93,10 @@ function Exception({ one, tenant, data }) {
 
 const MARKS = { high: "bad", medium: "warn", low: "info" };
 
-function target(one, tenant) {
+function target(one, tenant, may) {
   if (one.kind === "stale_override" && one.override_id) return href(tenant, "overrides", one.override_id);
   if (one.site && one.product) return href(tenant, "forecast", one.site, one.product);
-  return href(tenant, "quality");
+  return may("evidence:read") ? href(tenant, "quality") : null;
 }
 
 function sentence(one, data) {
