@@ -96,7 +96,7 @@ def create_app(
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     index = ""
 
-    app.router.routes.append(web.page(company_login=company is not None))
+    app.router.routes.append(web.mount(company_login=company is not None))
 
     @app.get("/", include_in_schema=False)
     def root() -> RedirectResponse:

@@ -29,6 +29,12 @@ from conftest import CHEAP, Clock, Plant
 PASSWORD = "korrekt pferd batterie"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MISSING = "no Chromium here: `apt install chromium`, or `.venv/bin/playwright install --with-deps chromium`"
+OIDC = """
+issuer: https://login.example
+client_id: uretimiq
+redirect: https://uretimiq.example/v1/auth/oidc/callback
+grants: [{claim: groups, value: planners, tenant: acme, role: operator}]
+"""
 WIDTHS = {360: 740, 1280: 800}
 
 
@@ -60,11 +66,12 @@ class Site:
     clock: Clock
     identity: Identity
     address: str
+    caller: Caller = Caller("test")
     secrets: dict[str, str] = field(default_factory=dict)
 
     def user(self, name: str = "ayse", **roles: str) -> str:
         """A user with roles by tenant; by default a planner of acme."""
-        self.identity.users.add(Caller("test"), name, PASSWORD, roles or {"acme": "operator"})
+        self.identity.users.add(self.caller, name, PASSWORD, roles or {"acme": "operator"})
         return name
 
     def second_factor(self, name: str) -> list[str]:
@@ -91,12 +98,15 @@ def empty_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def make_site(tmp_path: Path, empty_state: Path) -> Iterator[Callable[..., Site]]:
-    """Starts servers on free ports; `more` are settings."""
+    """Starts servers on free ports; with `oidc` a company's own login is set up, `more` are settings."""
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
-    def make(**more: Any) -> Site:
+    def make(oidc: bool = False, **more: Any) -> Site:
         home = tmp_path / f"home-{len(running)}"
         shutil.copytree(empty_state, home / "state")
+        if oidc:
+            (home / "oidc.yaml").write_text(OIDC)
+            more["oidc_client_secret"] = "the company's own"
         settings = replace(settings_module.load({}), home=home, rate_sign_in=10_000, **more)
         clock = Clock()
         app = create_app(settings, lambda: clock.now, lambda: clock.seconds, Passwords(CHEAP))
