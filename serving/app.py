@@ -18,6 +18,7 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES
 
 from expectations.settings import Settings
 from serving import answers, examples, page, problems, schemas, web
+from serving.board.routes import board_router
 from serving.explanations import Explanations
 from serving.forecasts import Forecasts
 from serving.idempotency import Idempotency
@@ -37,7 +38,7 @@ from serving.render import json_bytes
 from serving.runs import Ledger
 from serving.shield import Shield
 from serving.state.database import State, open_state
-from serving.status import StatusRoutes
+from serving.status import EachTable, StatusRoutes
 from serving.sums import Sums
 from serving.tenants import TenantRoutes
 
@@ -85,7 +86,9 @@ def create_app(
     _add_layers(app, settings, limits, identity)
     _add_health(app, forecasts, state)
     app.include_router(TenantRoutes(forecasts, Sums(lake, forecasts), Explanations(lake, forecasts), now).router)
-    app.include_router(StatusRoutes(lake, ledger, now).router)
+    tables = EachTable(lake)
+    app.include_router(StatusRoutes(tables, ledger, now).router)
+    app.include_router(board_router(settings, lake, forecasts, tables, now))
     door = Door(limits, settings.rate_sign_in)
     app.include_router(AuthRoutes(identity, door).router)
     told = oidc_config.load(settings)

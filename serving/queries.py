@@ -26,7 +26,7 @@ Level = Literal[
     "tenant/sub_group",
     "tenant/product",
 ]
-Q = TypeVar("Q", bound="NightQuery")
+Q = TypeVar("Q", bound=BaseModel)
 
 
 class NightQuery(BaseModel):
@@ -103,7 +103,7 @@ def read(model: type[Q], request: Request) -> Q:
         raise Problem("bad-request", told({**e, "loc": ("query", *e["loc"])} for e in error.errors())) from error
 
 
-def parameters(model: type[NightQuery]) -> dict[str, Any]:
+def parameters(model: type[BaseModel]) -> dict[str, Any]:
     """The parameters of a query as OpenAPI tells them."""
     found = []
     for name, spec in model.model_json_schema(by_alias=True)["properties"].items():

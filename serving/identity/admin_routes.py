@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
@@ -17,7 +14,7 @@ from serving.identity import schemas
 from serving.identity.access import Access, Where, caller_of, principal_of
 from serving.identity.documents import told
 from serving.identity.service import Identity
-from serving.paging import fingerprint
+from serving.paging import fingerprint, pack, unpack, unreadable
 from serving.problems import Problem
 from serving.render import json_bytes
 
@@ -110,21 +107,13 @@ class AdminRoutes:
         query: dict[str, Any] = {name: v for name, v in (("actor", actor), ("action", action)) if v is not None}
         following = None
         if len(rows) > limit:
-            query |= {"limit": limit, "cursor": _encode(asked, rows[limit - 1]["audit_id"])}
+            query |= {"limit": limit, "cursor": pack(asked, rows[limit - 1]["audit_id"])}
             following = f"{path}?{urlencode(query)}"
         return {"next": following, "rows": rows[:limit]}
 
 
-def _encode(asked: str, audit_id: int) -> str:
-    return base64.urlsafe_b64encode(json.dumps([asked, audit_id]).encode()).decode().rstrip("=")
-
-
 def _decode(text: str, asked: str) -> int:
-    try:
-        of, audit_id = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        before = int(audit_id)
-    except (ValueError, TypeError, binascii.Error) as error:
-        raise Problem("bad-cursor", "the cursor cannot be read: take it from `next` of the page before") from error
-    if of != asked or not 0 < before < 2**62:
-        raise Problem("bad-cursor", "the cursor is of another query: begin again without it")
-    return before
+    place = unpack(text, asked)
+    if len(place) != 1 or not isinstance(place[0], int) or not 0 < place[0] < 2**62:
+        raise unreadable()
+    return place[0]

@@ -66,7 +66,7 @@ class Site:
     clock: Clock
     identity: Identity
     address: str
-    caller: Caller = Caller("test")
+    caller: Caller = field(default_factory=lambda: Caller("test"))
     secrets: dict[str, str] = field(default_factory=dict)
 
     def user(self, name: str = "ayse", **roles: str) -> str:
