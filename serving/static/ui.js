@@ -138,7 +138,7 @@ export function Table({ caption, isCaptionHidden = false, columns, rows, rowKey,
       ? html`<th scope="row" class=${kind}>${shown}</th>`
       : html`<td class=${kind}>${shown}</td>`;
   };
-  return html`<div class="scroll" role="region" aria-labelledby=${id} tabindex="0">
+  return html`<${Scroller} label=${id}>
     <table>
       <caption id=${id} class=${isCaptionHidden ? "unseen" : ""}>${caption}</caption>
       <thead>
@@ -148,7 +148,22 @@ export function Table({ caption, isCaptionHidden = false, columns, rows, rowKey,
         ${rows.map((row, i) => html`<tr key=${rowKey ? rowKey(row) : i}>${columns.map((c) => cell(c, row))}</tr>`)}
       </tbody>
     </table>
-  </div>`;
+  <//>`;
+}
+
+/** A box that scrolls sideways, and is reached by keyboard where there is something to scroll. */
+function Scroller({ label, children }) {
+  const box = useRef(null);
+  const [isWide, setWide] = useState(false);
+  useLayoutEffect(() => {
+    const look = () => setWide(box.current.scrollWidth > box.current.clientWidth);
+    const watcher = new ResizeObserver(look);
+    watcher.observe(box.current);
+    watcher.observe(box.current.firstElementChild);
+    return () => watcher.disconnect();
+  }, []);
+  const reached = isWide ? { tabindex: 0, role: "group", "aria-labelledby": label } : {};
+  return html`<div class="scroll" ref=${box} ...${reached}>${children}</div>`;
 }
 
 /** A dialog that holds the focus and gives it back; Escape calls `onClose`. */

@@ -23,8 +23,10 @@ from serving.identity.roles import EVERY, Caller
 from serving.identity.service import Identity
 from serving.state.database import embedded
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "serving"))
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE.parent / "serving"), str(HERE)]
 from conftest import CHEAP, Clock, Plant
+from morning import write_morning
 
 PASSWORD = "korrekt pferd batterie"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -184,9 +186,9 @@ __all__ = ["EVERY", "MISSING", "PASSWORD", "WIDTHS", "Site"]
 @pytest.fixture
 def rich_site(make_site: Callable[..., Site]) -> Site:
     """With an admin of acme, and something to see in every place."""
-    made = make_site()
-    made.plant.night()
-    made.user("admin", acme="admin")
+    made = make_site(airflow_url="https://airflow.example", mlflow_url="https://mlflow.example")
+    write_morning(made.plant)
+    made.user("admin", acme="admin", zebra="viewer")
     made.identity.keys.add(Caller("user:admin"), "acme", "Excel of the planners", ["forecasts:read"])
     made.identity.audit.denied(Caller("user:mehmet", "10.0.0.7", "5d1f", "acme"), "GET /v1/x", "forbidden", "not his")
     return made

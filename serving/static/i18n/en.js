@@ -238,8 +238,7 @@ export default {
   "check.checked": "Rows checked",
   "check.at": "When",
   "check.all": "Show passed checks too",
-  "check.told": { one: "Of the last {n} check {failed} found bad rows.", other: "Of the last {n} checks {failed} found bad rows." },
-  "check.none-failed": "The last checks all passed.",
+  "check.none-failed": "No check found bad rows.",
   quarantine: "Quarantine",
   "quarantine.why": "Rows that break a rule wait here and enter no forecast. They can be mended at the source and sent again.",
   "quarantine.rows": "Rows",
@@ -314,4 +313,6 @@ export default {
   "measure.price_ratio": "Prices",
   "measure.bias": "Forecasts lying on one side",
   "measure.outside_share": "Sales outside the forecasts' bands",
+  "check.why": "Rows are checked by rules at the door of each table. A row that breaks a blocking rule goes to quarantine.",
+  "check.none": "No check yet.",
 };

@@ -238,8 +238,7 @@ export default {
   "check.checked": "Bakılan satır",
   "check.at": "Zaman",
   "check.all": "Geçen kontrolleri de göster",
-  "check.told": { one: "Son {n} kontrolün {failed} tanesine uymayan satır var.", other: "Son {n} kontrolün {failed} tanesine uymayan satır var." },
-  "check.none-failed": "Son kontrollerin hepsi geçti.",
+  "check.none-failed": "Hiçbir kontrolde uymayan satır yok.",
   quarantine: "Karantina",
   "quarantine.why": "Kurallara uymayan satırlar burada bekler; tahminlere girmez. Kaynağında düzeltilip yeniden gönderilebilir.",
   "quarantine.rows": "Satır",
@@ -314,4 +313,6 @@ export default {
   "measure.price_ratio": "Fiyatlar",
   "measure.bias": "Tahminlerin hep aynı yöne sapması",
   "measure.outside_share": "Tahmin bandının dışında kalan satışlar",
+  "check.why": "Her tablonun girişinde satırlar kurallara göre kontrol edilir. Engelleyen kurala uymayan satır karantinaya gider.",
+  "check.none": "Henüz bir kontrol yok.",
 };

@@ -14,7 +14,7 @@ export default function Overview({ tenant, may }) {
         <${Exceptions} ...${{ data, tenant, may }} />
         <${Totals} data=${data} />
         <div class="columns">
-          <${Night} steps=${data.night.steps} tenant=${tenant} may=${may} />
+          <${Night} steps=${data.last_night.steps} tenant=${tenant} may=${may} />
           <${Freshness} tables=${data.freshness} />
         </div>`}
     <//>`;

@@ -3,7 +3,7 @@
 import { at } from "../api.js";
 import { fmt, t } from "../i18n.js";
 import { go, href } from "../router.js";
-import { Asked, Empty, Field, Heading, html, Mark, More, Table, usePages, useState } from "../ui.js";
+import { Asked, Field, Heading, html, Mark, More, Table, usePages, useState } from "../ui.js";
 import { jobName, tableName } from "../words.js";
 import { RESULTS } from "./overview.js";
 
@@ -11,7 +11,8 @@ export default function Quality({ tenant, query }) {
   const [job, setJob] = useState("");
   const status = query.status ?? "";
   const runs = usePages(at(tenant, "runs"), { job, status }, "runs");
-  const checks = usePages(at(tenant, "checks"), {}, "checks");
+  const [isAll, setAll] = useState(false);
+  const checks = usePages(at(tenant, "checks"), { failed: isAll ? null : "true" }, "checks");
   const [jobs, setJobs] = useState([]);
   const seen = [...new Set([...jobs, ...(runs.data?.rows ?? []).map((r) => r.job)])].sort();
   if (seen.length > jobs.length) setJobs(seen);
@@ -37,7 +38,8 @@ export default function Quality({ tenant, query }) {
       <${More} of=${runs} />
     </section>
     <${Asked} of=${checks}>
-      ${({ head, rows }) => html`<${Quarantine} rows=${head.quarantine} /><${Checks} rows=${rows} of=${checks} />`}
+      ${({ head, rows }) => html`<${Quarantine} rows=${head.quarantine} />
+        <${Checks} ...${{ rows, isAll, setAll }} of=${checks} />`}
     <//>`;
 }
 
@@ -81,10 +83,7 @@ function Quarantine({ rows }) {
   </section>`;
 }
 
-function Checks({ rows, of }) {
-  const [isAll, setAll] = useState(false);
-  const failed = rows.filter((r) => r.rows_failed > 0);
-  const shown = isAll ? rows : failed;
+function Checks({ rows, isAll, setAll, of }) {
   const columns = [
     { label: t("table"), isHead: true, cell: (r) => tableName({ contract: r.contract, zone: r.door }) },
     { label: t("check.rule"), cell: (r) => html`<code>${r.rule}</code>` },
@@ -95,11 +94,15 @@ function Checks({ rows, of }) {
   ];
   return html`<section aria-labelledby="checks">
     <h2 id="checks">${t("checks")}</h2>
-    <p>${t("check.told", { n: rows.length, failed: failed.length })}</p>
+    <p>${t("check.why")}</p>
     <label class="tick"><input type="checkbox" checked=${isAll} onChange=${(e) => setAll(e.currentTarget.checked)} /> ${t("check.all")}</label>
-    ${shown.length
-      ? html`<${Table} caption=${t("checks")} isCaptionHidden columns=${columns} rows=${shown} />`
-      : html`<${Empty}>${t("check.none-failed")}<//>`}
+    <${Table}
+      caption=${t("checks")}
+      isCaptionHidden
+      columns=${columns}
+      rows=${rows}
+      empty=${t(isAll ? "check.none" : "check.none-failed")}
+    />
     <${More} of=${of} />
   </section>`;
 }
