@@ -25,8 +25,8 @@ from serving.state.database import embedded
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent / "serving"), str(HERE)]
-from conftest import CHEAP, Clock, Plant
-from morning import write_morning
+from conftest import CHEAP, Clock, Plant  # noqa: E402 - the tables as the API's tests write them
+from morning import write_morning  # noqa: E402
 
 PASSWORD = "korrekt pferd batterie"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -175,7 +175,7 @@ def enter() -> Callable[..., None]:
             page.locator("[name=code]").fill(site.code(name))
             page.keyboard.press("Enter")
         if password == PASSWORD:
-            page.locator(".who").wait_for()
+            page.locator(".who").wait_for(state="attached")
 
     return sign_in
 

@@ -70,23 +70,23 @@ function Exceptions({ data, tenant, may }) {
       ${button("", total)} ${KINDS.filter((name) => counts[name]).map((name) => button(name, counts[name]))}
     </div>
     <ol class="exceptions">
-      ${shown.map((one, i) => html`<${Exception} key=${`${one.kind}${one.site}${one.product}${i}`} one=${one} ...${{ tenant, data, may }} />`)}
+      ${shown.map((one, i) => html`<${Exception} key=${`${one.kind}${one.site}${one.product}${i}`} one=${one} ...${{ tenant, may }} />`)}
     </ol>
     ${shown.length < (kind ? counts[kind] : total) &&
     html`<p class="note">${t("exceptions.first", { n: shown.length, total: kind ? counts[kind] : total })}</p>`}
   </section>`;
 }
 
-function Exception({ one, tenant, data, may }) {
+function Exception({ one, tenant, may }) {
   const what = one.product ? (one.name ?? one.product) : t(`exception.${one.kind}.whole`);
   const address = target(one, tenant, may);
   return html`<li>
     <${Mark} kind=${MARKS[one.severity] ?? "info"}>${t(`exception.${one.kind}`)}<//>
     <div>
       ${address ? html`<a href=${address}>${what}</a>` : html`<strong>${what}</strong>`}
-      ${one.product && html`<span class="note"> ${fmt.list([one.product, one.site].filter(Boolean))}</span>`}
+      ${one.product && html`<span class="note"> ${[one.product, one.site].filter(Boolean).join(" · ")}</span>`}
     </div>
-    <div>${sentence(one, data)}</div>
+    <div>${sentence(one)}</div>
     <div class="note">${t(`exception.${one.kind}.do`)}</div>
   </li>`;
 }
@@ -99,12 +99,12 @@ function target(one, tenant, may) {
   return may("evidence:read") ? href(tenant, "quality") : null;
 }
 
-function sentence(one, data) {
+function sentence(one) {
   const key = `exception.${one.kind}.says`;
   if (one.kind === "change") {
     const difference = one.units_same - one.units_before;
     const share = one.units_before ? difference / one.units_before : null;
-    const money = one.value_change === null || one.value_change === undefined ? "" : ` (${fmt.money(one.value_change, data.currency)})`;
+    const money = one.value_change === null ? "" : ` ${t(`${key}.value`, { value: fmt.signed(one.value_change) })}`;
     return t(`${key}.${difference < 0 ? "down" : "up"}`, {
       share: share === null ? fmt.signed(difference) : fmt.percent(Math.abs(share)),
       before: fmt.number(one.units_before),
@@ -138,7 +138,7 @@ function Totals({ data }) {
     ${totals.value !== null &&
     figure(
       t("totals.value"),
-      fmt.money(totals.value, data.currency),
+      fmt.number(totals.value),
       t("totals.value-of", { n: totals.value_of_series, total: totals.series }),
     )}
     ${figure(
