@@ -1,7 +1,7 @@
 // The morning: is the night good, what is out of the ordinary, and what to do about it.
 
 import { api, at } from "../api.js";
-import { fmt, knows, t } from "../i18n.js";
+import { fmt, t } from "../i18n.js";
 import { href } from "../router.js";
 import { Asked, Heading, html, Mark, Notice, Table, useAsk, useState } from "../ui.js";
 import { fallbackReason, jobName, measureName, tableName } from "../words.js";
@@ -78,7 +78,8 @@ function Exceptions({ data, tenant, may }) {
 }
 
 function Exception({ one, tenant, may }) {
-  const what = one.product ? (one.name ?? one.product) : t(`exception.${one.kind}.whole`);
+  const group = [one.product_group, one.product_sub_group, one.product || !one.product_group ? null : one.site];
+  const what = one.name ?? one.product ?? (group.filter(Boolean).join(" · ") || t(`exception.${one.kind}.whole`));
   const address = target(one, tenant, may);
   return html`<li>
     <${Mark} kind=${MARKS[one.severity] ?? "info"}>${t(`exception.${one.kind}`)}<//>
@@ -115,7 +116,10 @@ function sentence(one) {
     return t(key, { n: one.days, wape: fmt.percent(one.wape), naive: fmt.percent(one.naive_wape) });
   }
   if (one.kind === "alert") return t(key, { measure: measureName(one.measure), night: fmt.date(one.night) });
-  if (one.kind === "stale_override") return knows(`stale.${one.why}`) ? t(`stale.${one.why}`) : (one.why ?? "");
+  if (one.kind === "stale_override") {
+    const share = one.share === null ? "" : fmt.percent(one.share, 0, true);
+    return t(`stale.${one.why}`, { share, date: one.expires_at ? fmt.date(one.expires_at.slice(0, 10)) : "" });
+  }
   if (one.kind === "blocked") return t(key, { job: jobName(one.job), reason: one.reason ?? "" });
   return t(key, { reason: fallbackReason(one.reason) });
 }
