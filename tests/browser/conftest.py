@@ -144,7 +144,7 @@ def make_page(browser: Any) -> Iterator[Callable[..., Any]]:
     def make(site: Site, width: int = 1280, **more: Any) -> Any:
         size = {"width": width, "height": WIDTHS.get(width, 800)}
         context = browser.new_context(base_url=site.address, viewport=size, timezone_id="Europe/Istanbul", **more)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(60_000)  # a machine may be busy with more than this
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))

@@ -51,5 +51,5 @@ def test_every_place_is_accessible(rich_site, look, enter, language, theme, widt
         page.goto(f"/app/#/acme/{place}")
         page.locator(f"nav [aria-current=page][href='#/acme/{place}']").wait_for(state="attached")
         page.locator("main h1").wait_for()
-        expect(page.locator(".busy")).to_have_count(0)
+        expect(page.locator(".busy")).to_have_count(0, timeout=60_000)
         assert_accessible(page, f"{place}-{language}-{theme}-{width}")
