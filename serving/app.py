@@ -11,12 +11,12 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import select
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES
 
 from expectations.settings import Settings
-from serving import answers, examples, page, problems, schemas
+from serving import examples, page, problems, schemas, web
 from serving.board.routes import board_router
 from serving.board.stale import stale_overrides
 from serving.document import document
@@ -99,7 +99,7 @@ def create_app(
     told = oidc_config.load(settings)
     company = Company(told, settings.oidc_client_secret, state, now) if told else None
     app.include_router(OidcRoutes(identity, company, door).router)
-    app.include_router(MeRoutes(identity, door).router)
+    app.include_router(MeRoutes(identity, door, ledger.tenants).router)
     app.include_router(AdminRoutes(identity).router)
     plans = PlanParts(lake, forecasts, state, identity.audit, sealed, now)
     app.include_router(plans.router)
@@ -109,8 +109,14 @@ def create_app(
     app.openapi = lambda: document(app)  # type: ignore[method-assign]
     index = ""
 
+    app.router.routes.append(web.mount(company_login=company is not None))
+
     @app.get("/", include_in_schema=False)
-    def root() -> HTMLResponse:
+    def root() -> RedirectResponse:
+        return RedirectResponse(web.PAGE, 303)
+
+    @app.get("/docs", include_in_schema=False)
+    def addresses() -> HTMLResponse:
         nonlocal index
         index = index or page.index(app.openapi())
         return HTMLResponse(index)
