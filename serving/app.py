@@ -97,7 +97,9 @@ def create_app(
     app.include_router(OidcRoutes(identity, company, door).router)
     app.include_router(MeRoutes(identity, door).router)
     app.include_router(AdminRoutes(identity).router)
-    app.include_router(PlanParts(lake, forecasts, state, identity.audit, now).router)
+    plans = PlanParts(lake, forecasts, state, identity.audit, now)
+    app.state.plans = plans.plans
+    app.include_router(plans.router)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     index = ""
 
