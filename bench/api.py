@@ -1,18 +1,22 @@
 """The API under load: one series' 28 days beside an endpoint of the same app that returns a constant.
 
     python bench/api.py --seconds 8 --clients 32
+    python bench/api.py --tenants 300 --series 10000 --workers 2 --rate 200 --seconds 60 --requests 200000
 
 Writes a lake of made-up nights into a temporary folder, starts `uretimiq-api` over it on loopback and asks it from this
-process with keep-alive connections, each of which sends its next request when the answer is there (a closed loop).
+process with keep-alive connections. Without --rate each sends its next request when the answer is there (a closed loop);
+with it requests are due at that rate, and latency counts from when one was due, so that waiting in line counts too.
 Prints JSON: for each endpoint requests a second, the latency [ms] at p50, p95 and p99, and the server's processor time
-for one request [ms]. Client and server share the machine, so the constant endpoint is the measure, not the absolute
-figures; on a machine that is busy otherwise only the processor time says something.
+for one request [ms]; with --requests the server's memory [MiB] over so many requests for one series. Client and server
+share the machine, so the constant endpoint is the measure, not the absolute figures; on a machine that is busy otherwise
+only the processor time says something.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import os
 import platform
@@ -27,6 +31,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,6 +39,7 @@ from typing import Any
 from urllib.parse import quote
 
 import duckdb
+import psutil
 import pyarrow as pa
 from deltalake import write_deltalake
 
@@ -43,6 +49,8 @@ from expectations.tables import DEMAND_FORECAST
 NIGHT = date(2026, 3, 1)
 PRODUCTS = 41
 WARM_UP = 0.1  # part of the time
+ROWS_AT_ONCE = 3_000_000  # in memory, of a lake that is written
+ROOT = Path(__file__).resolve().parents[1]
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 _ROWS = """
     SELECT sha256(concat(t, i, d)) AS forecast_id, 'tenant-' || t AS tenant, $night AS night,
@@ -54,37 +62,55 @@ _ROWS = """
         'demand-tenant-' || t AS model_name, '7' AS model_version, $cut_off AS cut_off,
         '{"demand_features": 3}' AS table_versions, 'run-1' AS run_id, $cut_off AS available_at,
         strftime($night, '%Y-%m') AS night_month
-    FROM range($tenants) a(t), range($series) b(i), range(1, 29) c(d)
+    FROM range($first, $end) a(t), range($series) b(i), range(1, 29) c(d)
 """
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is asked: paths in turn, each with the same headers."""
+
+    port: int
+    key: str
+    path: Callable[[], str]
+    headers: str = ""
+
+    def request(self) -> bytes:
+        more = f"Host: 127.0.0.1\r\nAuthorization: Bearer {self.key}\r\n{self.headers}"
+        return f"GET {self.path()} HTTP/1.1\r\n{more}\r\n".encode()
 
 
 def write_lake(home: Path, tenants: int, series: int) -> None:
     """One night of `tenants` tenants with `series` series each, in the lake of `home`."""
-    params = {
-        "night": NIGHT,
-        "cut_off": datetime(2026, 3, 2, 3, tzinfo=UTC),
-        "tenants": tenants,
-        "series": series,
-        "products": PRODUCTS,
-    }
-    rows = duckdb.connect().sql(_ROWS, params=params).to_arrow_table()
+    at_once = max(1, ROWS_AT_ONCE // (series * 28))
     schema = pa.schema([c.field for c in DEMAND_FORECAST.columns])
-    table = pa.table([rows[name].cast(schema.field(name).type) for name in schema.names], schema=schema)
     place = Settings(home=home).place(DEMAND_FORECAST)
-    write_deltalake(place, table, partition_by=list(DEMAND_FORECAST.partitioned_by))
+    for first in range(0, tenants, at_once):
+        params = {
+            "night": NIGHT,
+            "cut_off": datetime(2026, 3, 2, 3, tzinfo=UTC),
+            "first": first,
+            "end": min(first + at_once, tenants),
+            "series": series,
+            "products": PRODUCTS,
+        }
+        rows = duckdb.connect().sql(_ROWS, params=params).to_arrow_table()
+        table = pa.table([rows[name].cast(schema.field(name).type) for name in schema.names], schema=schema)
+        write_deltalake(place, table, partition_by=list(DEMAND_FORECAST.partitioned_by), mode="append")
 
 
 @contextmanager
-def server(home: Path) -> Iterator[tuple[int, int, str]]:
+def server(home: Path, workers: int) -> Iterator[tuple[int, int, str]]:
     """A running API over the lake of `home`; gives its port, its process, and a key that reads all forecasts."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    program = str(Path(sys.executable).with_name("uretimiq-api"))
+    program = [sys.executable, "-m", "serving.cli"]  # of this checkout
     unlimited = {"URETIMIQ_RATE_USER": "10000000", "URETIMIQ_RATE_ADDRESS": "10000000"}
     environ = {**os.environ, **unlimited, "URETIMIQ_HOME": str(home), "URETIMIQ_LOG_LEVEL": "WARNING"}
-    made = [program, "key", "add", "bench", "--tenant", "*", "--scope", "forecasts:read"]
-    key = subprocess.run(made, env=environ, capture_output=True, text=True, check=True).stdout.strip()
-    running = subprocess.Popen([program, "--port", str(port)], env=environ, stdout=subprocess.DEVNULL)
+    made = [*program, "key", "add", "bench", "--tenant", "*", "--scope", "forecasts:read"]
+    key = subprocess.run(made, cwd=ROOT, env=environ, capture_output=True, text=True, check=True).stdout.strip()
+    command = [*program, "--port", str(port), "--workers", str(workers)]
+    running = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.DEVNULL)
     try:
         _wait(f"http://127.0.0.1:{port}/readyz", running)
         yield port, running.pid, key
@@ -103,52 +129,73 @@ def _wait(address: str, running: subprocess.Popen, seconds: float = 60) -> None:
     raise SystemExit(f"the API did not answer at {address} within {seconds} s")
 
 
-async def _client(port: int, key: str, path: Callable[[], str], until: float, took: list[float]) -> None:
-    """Ask again and again until the time `until`; note how many seconds each answer took."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    while (began := time.perf_counter()) < until:
-        writer.write(f"GET {path()} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n\r\n".encode())
+async def _client(load: Load, requests: Iterator[float], took: list[float]) -> None:
+    """Ask again and again, when the next of `requests` is due; note how many seconds after that each answer was there."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", load.port)
+    for due in requests:
+        began = time.perf_counter()
+        if due > began:
+            await asyncio.sleep(due - began)
+        begin = due or began
+        writer.write(load.request())
         head = await reader.readuntil(b"\r\n\r\n")
         length = _LENGTH.search(head)
-        if not head.startswith(b"HTTP/1.1 200") or not length:
+        if not head.startswith((b"HTTP/1.1 200", b"HTTP/1.1 304")):
             raise SystemExit(f"not an answer to measure: {head.decode()}")
-        await reader.readexactly(int(length[1]))
-        took.append(time.perf_counter() - began)
+        await reader.readexactly(int(length[1]) if length else 0)
+        took.append(time.perf_counter() - begin)
     writer.close()
 
 
-async def _load(port: int, key: str, path: Callable[[], str], clients: int, seconds: float) -> list[float]:
+async def _run(load: Load, clients: int, requests: Iterator[float]) -> list[float]:
     took: list[float] = []
-    until = time.perf_counter() + seconds
-    await asyncio.gather(*(_client(port, key, path, until, took) for _ in range(clients)))
+    await asyncio.gather(*(_client(load, requests, took) for _ in range(clients)))
     return sorted(took)
 
 
+def _due(seconds: float, rate: float) -> Iterator[float]:
+    """When each request is due: at `rate` a second, or with 0 as soon as a client is free."""
+    begin = time.perf_counter()
+    for n in itertools.count():
+        due = begin + n / rate if rate else 0.0
+        if max(due, time.perf_counter()) >= begin + seconds:
+            return
+        yield due
+
+
+def _tree(pid: int) -> list[psutil.Process]:
+    """The server's process and its workers."""
+    server = psutil.Process(pid)
+    return [server, *server.children(recursive=True)]
+
+
 def _cpu_seconds(pid: int) -> float:
-    """Processor time that a process has used; of Linux alone, 0 elsewhere."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+    return sum(sum(process.cpu_times()[:2]) for process in _tree(pid))
 
 
-def measure(port: int, pid: int, key: str, path: Callable[[], str], clients: int, seconds: float) -> dict[str, Any]:
-    """What `clients` clients see that ask for `path()` for so many seconds."""
-    asyncio.run(_load(port, key, path, clients, seconds * WARM_UP))
+def measure(load: Load, pid: int, clients: int, seconds: float, rate: float) -> dict[str, Any]:
+    """What `clients` clients see that ask for so many seconds."""
+    asyncio.run(_run(load, clients, _due(seconds * WARM_UP, rate)))
     before = _cpu_seconds(pid)
-    took = asyncio.run(_load(port, key, path, clients, seconds))
+    took = asyncio.run(_run(load, clients, _due(seconds, rate)))
     cpu = 1000 * (_cpu_seconds(pid) - before) / len(took)
     at = {f"p{p}_ms": round(1000 * took[min(len(took) * p // 100, len(took) - 1)], 2) for p in (50, 95, 99)}
-    with _ask(port, key, path()) as answer:
-        size = len(answer.read())
     return {
         "requests": len(took),
         "requests_per_second": round(len(took) / seconds),
         **at,
         "server_cpu_ms": round(cpu, 3),
-        "bytes": size,
     }
+
+
+def memory(load: Load, pid: int, clients: int, requests: int) -> list[float]:
+    """The memory [MiB] of the server and its workers together: before, and after each tenth of so many requests."""
+    found = []
+    for _ in range(11):
+        found.append(round(sum(process.memory_info().rss for process in _tree(pid)) / 2**20, 1))
+        if len(found) < 11:
+            asyncio.run(_run(load, clients, itertools.repeat(0.0, requests // 10)))
+    return found
 
 
 def _ask(port: int, key: str, path: str) -> Any:
@@ -173,6 +220,9 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--tenants", type=int, default=20)
     parser.add_argument("--series", type=int, default=154, help="of each tenant")
+    parser.add_argument("--workers", type=int, default=1, help="processes of the server")
+    parser.add_argument("--rate", type=float, default=0, help="requests a second; 0: as many as the clients get")
+    parser.add_argument("--requests", type=int, default=0, help="over which the server's memory is watched")
     options = parser.parse_args()
     draw = random.Random(1)
 
@@ -183,25 +233,35 @@ def main() -> None:
         i = draw.randrange(options.series)
         return f"{tenant()}/forecasts?site=site-{i // PRODUCTS}&product={quote(f'P-{i % PRODUCTS}')}"
 
-    endpoints = {
-        "constant": lambda: "/healthz",
-        "one_series": one_series,
-        "page_of_1000": lambda: f"{tenant()}/forecasts",
-    }
     with tempfile.TemporaryDirectory() as folder:
         write_lake(Path(folder), options.tenants, options.series)
-        with server(Path(folder)) as (port, pid, key):
+        with server(Path(folder), options.workers) as (port, pid, key):
             first = first_answers(port, key, options.tenants)
-            found = {
-                name: measure(port, pid, key, path, options.clients, options.seconds)
-                for name, path in endpoints.items()
+            known = one_series()
+            with _ask(port, key, known) as answer:
+                tag = answer.headers["ETag"]
+            loads = {
+                "constant": Load(port, key, lambda: "/healthz"),
+                "one_series": Load(port, key, one_series),
+                "one_series_known": Load(port, key, lambda: known, f"If-None-Match: {tag}\r\n"),
+                "page_of_1000": Load(port, key, lambda: f"{tenant()}/forecasts"),
+                "page_of_1000_gzip": Load(port, key, lambda: f"{tenant()}/forecasts", "Accept-Encoding: gzip\r\n"),
             }
+            found = {
+                name: measure(load, pid, options.clients, options.seconds, options.rate) for name, load in loads.items()
+            }
+            watched = memory(loads["one_series"], pid, options.clients, options.requests) if options.requests else []
     machine = {"cores": os.cpu_count(), "processor": platform.machine(), "date": f"{datetime.now(UTC):%Y-%m-%d}"}
     stack = {
         "http": "httptools" if find_spec("httptools") else "h11",
         "loop": "uvloop" if find_spec("uvloop") else "asyncio",
     }
-    print(json.dumps({**vars(options), **machine, **stack, "first_answer": first, "endpoints": found}, indent=2))
+    print(
+        json.dumps(
+            {**vars(options), **machine, **stack, "first_answer": first, "endpoints": found, "memory_mib": watched},
+            indent=2,
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -154,7 +154,7 @@ class Demo:
                 f"{self.run_page('nightly_demand')}   user {airflow_server.USER}, password {airflow_server.password(home)}",
             ),
             ("MLflow", home.url("mlflow")),
-            ("Data Docs", f"file://{home.path}/data_docs/index.html"),
+            ("Data Docs", home.url("docs")),
         ):
             print(f"       {name:10} {address}")
         prefix = "" if home.path == load({}).path else f"URETIMIQ_HOME={home.path} "

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import socket
+from typing import TYPE_CHECKING
 
 import click
 
 from expectations import settings as shared
 from serving import commands
 
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
 
 @click.group(invoke_without_command=True, context_settings={"show_default": True})
 @click.option("--host", default="127.0.0.1", help="Address to listen on; beyond loopback only with URETIMIQ_HOSTS.")
 @click.option("--port", type=click.IntRange(1, 65535), show_default="URETIMIQ_PORT, 8300", help="Port to listen on.")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, help="Processes; each has a cache of its own.")
 @click.version_option(package_name="uretimiq")
 @click.pass_context
-def main(context: click.Context, host: str, port: int | None) -> None:
+def main(context: click.Context, host: str, port: int | None, workers: int) -> None:
     """Serve forecasts and status over HTTP, from the lake under URETIMIQ_HOME or at URETIMIQ_LAKE.
 
     It answers those who sign in or send an API key: `uretimiq-api user add` makes the first user. A new night is served
@@ -30,7 +36,7 @@ def main(context: click.Context, host: str, port: int | None) -> None:
         raise click.ClickException(str(error)) from error
     address = _address(host, settings)
     listening = _listen(address, port or settings.port)
-    _serve(settings, listening)
+    _serve(settings, listening, workers)
 
 
 for command in (commands.user, commands.key, commands.migrate):
@@ -64,8 +70,17 @@ def _listen(address: str, port: int) -> socket.socket:
     return listening
 
 
-def _serve(settings: shared.Settings, listening: socket.socket) -> None:
+def make_app() -> FastAPI:
+    """The app of the environment's settings, in a process that uvicorn has begun and whose loggers are set up."""
+    from serving.app import create_app
+
+    _mask_log()
+    return create_app(shared.load())
+
+
+def _serve(settings: shared.Settings, listening: socket.socket, workers: int) -> None:
     import uvicorn  # here, since a refused host or --help need not load the server
+    from uvicorn.supervisors import Multiprocess
 
     from serving.app import create_app
     from serving.state.database import StateError
@@ -79,11 +94,32 @@ def _serve(settings: shared.Settings, listening: socket.socket) -> None:
     click.echo(f"ÜretimIQ API: http://{shown}:{port}/ reads {settings.lake_uri}; Ctrl-C stops it")
     level = settings.log_level.lower()
     config = uvicorn.Config(
-        app,
+        app if workers == 1 else "serving.cli:make_app",
+        factory=workers > 1,
+        workers=workers,
         log_level=level,
         access_log=level == "debug",
         server_header=False,
         proxy_headers=bool(settings.proxies),  # else anybody could name the address that is counted for him
         forwarded_allow_ips=settings.proxies or None,
     )
+    if workers > 1:
+        Multiprocess(config, sockets=[listening]).run()
+        return
+    _mask_log()  # here: Config has set the loggers up
     uvicorn.Server(config).run(sockets=[listening])
+
+
+def _mask_log() -> None:
+    """Leave the secrets of live links out of uvicorn's log."""
+    from serving.identity.secret import masked
+
+    def mask(record: logging.LogRecord) -> bool:
+        record.args = tuple(masked(arg) if isinstance(arg, str) else arg for arg in record.args or ())
+        return True
+
+    logging.getLogger("uvicorn.access").addFilter(mask)
+
+
+if __name__ == "__main__":
+    main()

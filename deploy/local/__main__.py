@@ -10,15 +10,19 @@ from collections.abc import Callable
 
 import click
 
-from deploy.local import airflow_server, api_server, mlflow_server, process, s3, up
+from deploy.local import airflow_server, api_server, docs_server, mlflow_server, process, s3, up
 from deploy.local.home import Home, LocalError, load, read_env, write_env
 
 SERVERS: dict[str, Callable[[Home], process.Server]] = {
     "s3": s3.server,
     "mlflow": mlflow_server.server,
     "airflow": airflow_server.server,
+    "docs": docs_server.server,
     "api": api_server.server,
 }
+
+# Where the page links to; without the server there is no link.
+LINKED = {"airflow": "URETIMIQ_AIRFLOW_URL", "mlflow": "URETIMIQ_MLFLOW_URL", "docs": "URETIMIQ_DATA_DOCS_URL"}
 
 
 def _addresses(home: Home) -> dict[str, str]:
@@ -59,7 +63,8 @@ def up_command(only: tuple[str, ...], *, paused: bool) -> None:
     names = [name for name in SERVERS if not only or name in only]
     # `make down` takes the address of MLflow away again: without the server, programs use its database directly.
     tracking = home.url("mlflow") if "mlflow" in names else home.settings.get("URETIMIQ_MLFLOW_URI")
-    home.write_settings(URETIMIQ_PORT=str(home.port), URETIMIQ_MLFLOW_URI=tracking)
+    links: dict[str, str | None] = {LINKED[name]: home.url(name) for name in names if name in LINKED}
+    home.write_settings(URETIMIQ_PORT=str(home.port), URETIMIQ_MLFLOW_URI=tracking, **links)
     for path in (home.path / "keys").glob("*.env"):
         write_env(path, read_env(path) | {"URETIMIQ_S3_ENDPOINT": home.url("s3")})
     makers = SERVERS | {"airflow": functools.partial(airflow_server.server, paused=paused)}
@@ -75,6 +80,7 @@ def down(only: tuple[str, ...]) -> None:
     """Stop the servers; no process of theirs is left."""
     home = load()
     names = [name for name in SERVERS if not only or name in only]
+    home.write_settings(**{LINKED[name]: None for name in names if name in LINKED})
     if "mlflow" in names:
         home.write_settings(URETIMIQ_MLFLOW_URI=None)
     up.bring_down(home, names, click.echo)

@@ -29,6 +29,7 @@ OFFSETS = {
     "s3 volume": 39,
     "s3 volume grpc": 40,
     "mlflow": 50,
+    "docs": 60,
     "airflow": 80,
 }
 

@@ -22,7 +22,7 @@ SCOPES = READS | WRITES
 _VIEWS = frozenset({"forecasts:read", "status:read", "plans:read"})
 ROLES: dict[str, frozenset[str]] = {
     "viewer": _VIEWS,
-    "operator": _VIEWS | {"keys:read", "plans:write", "evidence:read"},
+    "operator": _VIEWS | {"plans:write", "keys:read", "evidence:read"},
     "auditor": frozenset(READS),  # reads all evidence, changes nothing
     "admin": frozenset(SCOPES),
 }

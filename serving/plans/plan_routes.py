@@ -13,8 +13,10 @@ from fastapi.responses import Response
 from expectations.tables import DEMAND_FORECAST
 from serving import examples
 from serving.answers import UNCHANGED, Reply, head_of
+from serving.exchange import export
 from serving.forecasts import Forecasts
 from serving.identity.access import Access
+from serving.identity.secret import Secret
 from serving.paging import Cursor, decode, encode, fingerprint
 from serving.plans import schemas
 from serving.plans.plan import Plans, check_groups
@@ -27,17 +29,19 @@ from serving.tenants import TENANT_KINDS, Tenant
 class PlanRoutes:
     """The address; `router` holds it."""
 
-    def __init__(self, plans: Plans, forecasts: Forecasts, now: Callable[[], datetime]) -> None:
+    def __init__(self, plans: Plans, forecasts: Forecasts, secret: Secret, now: Callable[[], datetime]) -> None:
         self._plans = plans
         self._forecasts = forecasts
+        self._secret = secret
         self._now = now
         self.router = APIRouter(prefix="/v1/tenants/{tenant}", tags=["plans"])
         content: dict[str, Any] = {
             "application/json": {"example": schemas.PLAN},
             "text/csv": {"example": examples.csv_of(schemas.PLAN), "schema": {"type": "string"}},
             ARROW: {"example": "(binary)", "schema": {"type": "string", "format": "binary"}},
+            export.XLSX: {"example": "(a workbook)", "schema": {"type": "string", "format": "binary"}},
         }
-        kinds = (*TENANT_KINDS, "bad-cursor", "cursor-gone", "no-groups")
+        kinds = (*TENANT_KINDS, "bad-cursor", "cursor-gone", "no-groups", "busy")
         self.router.add_api_route(
             "/plan",
             self.plan,
@@ -54,7 +58,7 @@ class PlanRoutes:
             raise Problem("bad-request", f"query from: {query.first} is after to={query.last}")
         form = form_of(query.format, request.headers.get("accept", ""))
         if form != "json" and (query.limit or query.cursor):
-            raise Problem("bad-request", "query limit, cursor: CSV and Arrow come whole, leave them out")
+            raise Problem("bad-request", "query limit, cursor: CSV, Arrow and workbooks come whole, leave them out")
         asked = fingerprint("plan", tenant, *(getattr(query, name) for name in _FILTERS))
         cursor = decode(query.cursor, tenant, asked) if query.cursor else None
         plan = (
@@ -68,6 +72,9 @@ class PlanRoutes:
         reply = Reply(request, head, plan.tag, form)
         if reply.is_known:
             return reply.unchanged()
+        if form == "xlsx":
+            content = export.content(plan, rows, query.language, self._now(), self._secret)
+            return reply.file(content, export.XLSX, f"plan_{tenant}_{plan.found.night.key.night}.xlsx")
         if form != "json":
             name = f"plan_{tenant}_{plan.found.night.key.night}"
             return reply.table(plan.table(rows), DEMAND_FORECAST, form, name, query.bom)

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 
 from serving.forecasts import Forecasts
 from serving.identity.audit import Audit
+from serving.identity.secret import Secret
 from serving.lake import Lake
 from serving.plans.catalogue import Catalogue
 from serving.plans.override_routes import OverrideRoutes
@@ -25,12 +26,12 @@ class PlanParts:
     """Its parts, for others that build on plans; `router` holds the addresses."""
 
     def __init__(
-        self, lake: Lake, forecasts: Forecasts, state: State, audit: Audit, now: Callable[[], datetime]
+        self, lake: Lake, forecasts: Forecasts, state: State, audit: Audit, secret: Secret, now: Callable[[], datetime]
     ) -> None:
         self.overrides = Overrides(state, audit, now)
         self.plans = Plans(forecasts, Catalogue(lake), self.overrides, now)
         self.router = APIRouter()
-        self.router.include_router(PlanRoutes(self.plans, forecasts, now).router)
+        self.router.include_router(PlanRoutes(self.plans, forecasts, secret, now).router)
         self.router.include_router(ValueRoutes(self.plans, now).router)  # before `value` would be taken for an id
         self.router.include_router(OverrideRoutes(self.plans, now).router)
         scenarios = Scenarios(state, audit, now)

@@ -104,9 +104,11 @@ class PlanQuery(Asked):
     last: Day | None = Field(None, alias="to", description="Last day, included")
     limit: int | None = Field(None, ge=1, le=MOST_ROWS, description="Rows of a page; 1000 if left out")
     cursor: str | None = Field(None, max_length=4000, description="From `next` of the page before")
-    format: Literal["json", "csv", "arrow"] | None = Field(
-        None, description="Or by the header Accept: text/csv, application/vnd.apache.arrow.stream; these come whole"
+    format: Literal["json", "csv", "arrow", "xlsx"] | None = Field(
+        None,
+        description="Or by the header Accept: text/csv, application/vnd.apache.arrow.stream; these come whole. xlsx is a workbook to be edited and imported again",
     )
+    language: Literal["tr", "en"] = Field("tr", description="Of a workbook's headings")
     bom: bool = Field(False, description="Begin CSV with a byte order mark, by which Excel knows UTF-8")
 
 

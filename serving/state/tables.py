@@ -203,3 +203,30 @@ SCENARIOS = Table(
     Column("changed_by", String(NAME + 10), nullable=False),
     Column("changed_at", Moment, nullable=False),
 )
+LINKS = Table(  # live data for a spreadsheet that can send no headers
+    "links",
+    METADATA,
+    Column("link_id", String(32), primary_key=True),
+    Column("secret_hash", String(HASH), nullable=False, unique=True),
+    Column("tenant", String(NAME), nullable=False, index=True),
+    Column("name", String(NAME), nullable=False),
+    Column("what", String(NAME), nullable=False),  # plan or forecasts
+    Column("filters", JSON, nullable=False),
+    Column("created_by", String(NAME + 10), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("revoked_at", Moment),
+)
+PLAN_IMPORTS = Table(  # a workbook that was read and compared, and waits to be taken
+    "plan_imports",
+    METADATA,
+    Column("import_id", String(32), primary_key=True),
+    Column("tenant", String(NAME), nullable=False, index=True),
+    Column("night", Date, nullable=False),  # of the workbook
+    Column("changes", JSON, nullable=False),
+    Column("problems", JSON, nullable=False),
+    Column("made_by", String(NAME + 10), nullable=False),
+    Column("made_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("taken_at", Moment),
+)

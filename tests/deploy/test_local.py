@@ -159,6 +159,21 @@ def test_airflow_and_mlflow_work_know_our_dags_and_leave_nothing_behind(home: Ho
 
 
 @pytest.mark.slow
+def test_data_docs_are_sent_on_loopback_and_the_api_links_to_what_runs(home: Home, local: Local) -> None:
+    (home.path / "data_docs").mkdir(parents=True, exist_ok=True)
+    (home.path / "data_docs" / "index.html").write_text("what the doors reported")
+    assert local("up", "--only", "docs").returncode == 0
+    address = read_env(home.path / "settings.env")["URETIMIQ_DATA_DOCS_URL"]
+    assert address == home.url("docs")
+    with urllib.request.urlopen(f"{address}/") as answer:
+        assert answer.read() == b"what the doors reported"
+    foreign = [c.laddr for p in ours(home) for c in p.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+    assert {place.ip for place in foreign} == {"127.0.0.1"}
+    assert local("down", "--only", "docs").returncode == 0
+    assert "URETIMIQ_DATA_DOCS_URL" not in read_env(home.path / "settings.env")
+
+
+@pytest.mark.slow
 def test_up_prints_how_the_first_admin_signs_in_to_the_api_and_does_so_again(home: Home, local: Local) -> None:
     done = [local("up", "--only", "api") for _ in range(2)]
     assert [one.returncode for one in done] == [0, 0], done[0].stderr
@@ -196,6 +211,7 @@ def test_status_of_what_does_not_run_says_so_and_fails(local: Local, tmp_path: P
         "s3": False,
         "mlflow": False,
         "airflow": False,
+        "docs": False,
         "api": False,
     }
 

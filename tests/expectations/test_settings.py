@@ -154,3 +154,13 @@ def test_what_vault_does_not_give_is_told(home, vault, change, said):
 @pytest.mark.parametrize("name", ["RATE_USER", "RATE_ADDRESS", "RATE_SIGN_IN"])
 def test_a_rate_that_is_none_is_told(home, name, text):
     refused(home | {f"URETIMIQ_{name}": text}, f"URETIMIQ_{name}={text}: use a number of requests a minute")
+
+
+@pytest.mark.parametrize("text", ["javascript:alert(1)", "file:///etc", "airflow.example", "//airflow.example"])
+def test_a_link_that_a_page_cannot_open_is_refused(home, text):
+    with pytest.raises(SettingsError, match=r"URETIMIQ_AIRFLOW_URL=.*use an address that a browser opens"):
+        load(home | {"URETIMIQ_AIRFLOW_URL": text})
+
+
+def test_a_link_is_kept_without_the_stroke_at_its_end(home):
+    assert load(home | {"URETIMIQ_MLFLOW_URL": "https://mlflow.example/"}).mlflow_url == "https://mlflow.example"

@@ -91,9 +91,9 @@ from expectations.settings import load
 from serving.app import create_app
 
 at = {{route.path: route.endpoint for route in create_app(load()).routes}}
-asked = Request({{"type": "http", "headers": [], "query_string": b""}})
+asked = Request({{"type": "http", "path": "/", "headers": [], "query_string": b"", "server": ("a", 80)}})
 print(asyncio.run(at["/v1/tenants/{{tenant}}/forecasts"]("acme", asked)).status_code)
-print(at["/v1/status"](None).status_code)
+print(at["/v1/status"](asked).status_code)
 """
     environ = {**os.environ, "URETIMIQ_HOME": str(plant.settings.home)}
 
@@ -104,7 +104,8 @@ print(at["/v1/status"](None).status_code)
     assert (done.stdout, done.returncode) == ("200\n200\n", 0), done.stderr
 
 
-def test_the_server_answers_and_leaves_when_told(plant):
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_the_server_answers_and_leaves_when_told(plant, workers):
     plant.night()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -112,7 +113,8 @@ def test_the_server_answers_and_leaves_when_told(plant):
     environ = {**os.environ, "URETIMIQ_HOME": str(plant.settings.home)}
     key = ["key", "add", "test", "--tenant", "acme", "--scope", "forecasts:read", "--json"]
     made = json.loads(subprocess.run([program, *key], env=environ, capture_output=True, check=True).stdout)
-    server = subprocess.Popen([program, "--port", str(port)], env=environ, stdout=subprocess.PIPE, text=True)
+    command = [program, "--port", str(port), "--workers", workers]
+    server = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True)
     try:
         address = f"http://127.0.0.1:{port}/v1/tenants/acme/forecasts?site=bursa"
         assert b'"site":"bursa"' in fetch(address, made["key"])
