@@ -102,6 +102,7 @@ def create_app(
     app.include_router(MeRoutes(identity, door, ledger.tenants).router)
     app.include_router(AdminRoutes(identity).router)
     plans = PlanParts(lake, forecasts, state, identity.audit, sealed, now)
+    app.state.plans = plans.plans
     app.include_router(plans.router)
     stale = stale_overrides(plans.plans.stale)
     app.include_router(board_router(settings, lake, forecasts, totals, tables, now, [stale]))

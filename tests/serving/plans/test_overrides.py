@@ -310,3 +310,14 @@ def test_a_cursor_of_another_list_is_refused(api, ayse):
 
     assert api.problem(f"{HERE}/overrides?limit=1&state=active&cursor={cursor}")["kind"] == "bad-cursor"
     assert api.problem(f"{HERE}/overrides?cursor=nonsense")["kind"] == "bad-cursor"
+
+
+def test_the_board_gets_the_overrides_that_are_out_of_date_and_those_alone(api, plant, ayse):
+    ayse.override()
+    stale = ayse.override(last="2026-03-20", expires_at="2026-03-04T00:00:00Z")
+
+    (told,) = api.app.state.plans.stale("acme")
+
+    assert (told["override_id"], told["made_by"]) == (stale["override_id"], "user:ayse")
+    assert (told["site"], told["product"], told["name"]) == ("ankara", "P-1", "Çelik Pompa İthal")
+    assert [reason["kind"] for reason in told["stale"]] == ["expires_soon"]
