@@ -1,0 +1,129 @@
+// What the forecast view shows of a node: asked for together, and put side by side by date.
+
+import { api, ApiError, at } from "../../api.js";
+import { t } from "../../i18n.js";
+import { isoDay, marksOf, seconds } from "../../plot.js";
+import { isSeries, levelOf, paramsOf } from "./node.js";
+
+const MOST_ROWS = 10_000; // of a plan that is summed here; larger nodes show their overrides in the list alone
+const DAY = 86_400;
+export const STEPS = { day: 1, week: 7 };
+
+/** The parts of a node: each is {data} or {error}, apart from the forecast itself, without which there is nothing to show. */
+export async function askNode(tenant, node, signal) {
+  return isSeries(node) ? askSeries(tenant, node, signal) : askSum(tenant, node, signal);
+}
+
+async function askSeries(tenant, node, signal) {
+  const { site, product } = node;
+  const get = (path, params) => api.get(path, params, { signal });
+  const [now, told, past, plan, overrides] = await Promise.all([
+    get(at(tenant, "forecasts"), { site, product }),
+    part(get(at(tenant, "forecasts", site, product, "explanation"))),
+    part(get(at(tenant, "series", site, product))),
+    part(get(at(tenant, "plan"), { site, product })),
+    part(get(at(tenant, "overrides"), { site, product, state: "active" })),
+  ]);
+  const night = told.data?.explanation.night_before ?? dayBefore(now.night);
+  const before = await part(get(at(tenant, "forecasts"), { site, product, night }));
+  const series = past.data?.series;
+  return {
+    head: now,
+    node: { ...node, ...series, name: series?.name },
+    series,
+    rows: now.forecasts,
+    before: before.data?.forecasts ?? [],
+    told: { data: told.data?.explanation, error: told.error },
+    history: { data: series?.history, error: past.error },
+    events: series?.events ?? [],
+    accuracy: { data: series?.accuracy, error: past.error },
+    plan: { data: plan.data?.plan, error: plan.error },
+    overrides: { data: overrides.data?.overrides, error: overrides.error },
+  };
+}
+
+async function askSum(tenant, node, signal) {
+  const get = (path, params) => api.get(path, params, { signal });
+  const where = paramsOf(node);
+  const level = levelOf(node);
+  const [now, past, children, plan, overrides] = await Promise.all([
+    get(at(tenant, "forecasts", "sums"), { ...where, level }),
+    part(get(at(tenant, "history"), where)),
+    part(get(at(tenant, "hierarchy"), { ...where, limit: 500 })),
+    part(get(at(tenant, "plan"), { ...where, limit: MOST_ROWS })),
+    part(get(at(tenant, "overrides"), { ...where, state: "active" })),
+  ]);
+  const period = now.sums.some((row) => row.period === "day") ? "day" : "week";
+  const before = await part(get(at(tenant, "forecasts", "sums"), { ...where, level, period, night: dayBefore(now.night) }));
+  return {
+    head: { ...now, period },
+    node,
+    rows: now.sums.filter((row) => row.period === period),
+    before: before.data?.sums ?? [],
+    history: { data: past.data?.history, error: past.error },
+    events: past.data?.events ?? [],
+    accuracy: { data: past.data?.accuracy, error: past.error },
+    children: { data: children.data?.children, error: children.error },
+    plan: { data: plan.data?.next ? null : plan.data?.plan, error: plan.error },
+    overrides: { data: overrides.data?.overrides, error: overrides.error },
+  };
+}
+
+/** {data} or, where the API refuses, {error}; what is no answer of the API goes on. */
+export async function part(promise) {
+  try {
+    return { data: await promise };
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    return { error };
+  }
+}
+
+const dayBefore = (day) => isoDay(seconds(day) - DAY);
+
+/** [date, units] of rows, those of one date added up. */
+function byDate(rows, units) {
+  const sums = new Map();
+  for (const row of rows) if (units(row) != null) sums.set(row.date, (sums.get(row.date) ?? 0) + units(row));
+  return sums;
+}
+
+/** The plan by date: {baseline, final, isOverridden}, or null where it is not there. */
+export function planByDate(plan) {
+  if (!plan) return null;
+  const days = new Map();
+  for (const row of plan) {
+    const day = days.get(row.date) ?? { baseline: 0, final: 0, isOverridden: false };
+    day.baseline += row.baseline;
+    day.final += row.final;
+    day.isOverridden ||= row.override != null;
+    days.set(row.date, day);
+  }
+  return days;
+}
+
+/** The model of the chart (see plot.js). */
+export function chartOf(found) {
+  const { head, rows, before, history, events, plan } = found;
+  const step = STEPS[head.period];
+  const past = new Map((history.data?.units ?? []).map((units, i) => [isoDay(seconds(history.data.first_date) + i * step * DAY), units]));
+  const maps = {
+    history: past,
+    before: byDate(before, (row) => row.units_point),
+    forecast: byDate(rows, (row) => row.units_point),
+    low: byDate(rows, (row) => row.units_q10),
+    high: byDate(rows, (row) => row.units_q90),
+    final: new Map([...(planByDate(plan.data) ?? [])].flatMap(([date, day]) => (day.isOverridden ? [[date, day.final]] : []))),
+  };
+  const dates = [...new Set(Object.values(maps).flatMap((map) => [...map.keys()]))].sort();
+  const values = (name) => dates.map((date) => maps[name].get(date) ?? null);
+  const lines = ["history", "before", "forecast", "final"].filter((look) => maps[look].size);
+  return {
+    dates,
+    step,
+    lines: lines.map((look) => ({ look, label: t(`chart.line.${look}`), values: values(look) })),
+    band: { label: t("chart.line.band"), low: values("low"), high: values("high") },
+    marks: marksOf(events),
+    boundary: head.night,
+  };
+}
