@@ -11,11 +11,11 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import select
 
 from expectations.settings import Settings
-from serving import examples, page, problems, schemas
+from serving import examples, page, problems, schemas, web
 from serving.explanations import Explanations
 from serving.forecasts import Forecasts
 from serving.identity import oidc_config, secret
@@ -82,13 +82,19 @@ def create_app(
     told = oidc_config.load(settings)
     company = Company(told, settings.oidc_client_secret, state, now) if told else None
     app.include_router(OidcRoutes(identity, company, door).router)
-    app.include_router(MeRoutes(identity, door).router)
+    app.include_router(MeRoutes(identity, door, ledger.tenants).router)
     app.include_router(AdminRoutes(identity).router)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     index = ""
 
+    app.router.routes.append(web.page(company_login=company is not None))
+
     @app.get("/", include_in_schema=False)
-    def root() -> HTMLResponse:
+    def root() -> RedirectResponse:
+        return RedirectResponse(web.PAGE, 303)
+
+    @app.get("/docs", include_in_schema=False)
+    def addresses() -> HTMLResponse:
         nonlocal index
         index = index or page.index(app.openapi())
         return HTMLResponse(index)

@@ -1,4 +1,4 @@
-"""The page at /: the addresses with their parameters, made from the OpenAPI document; no script, nothing from outside."""
+"""The page at /docs: the addresses with their parameters, made from the OpenAPI document; no script, nothing from outside."""
 
 from __future__ import annotations
 

@@ -77,8 +77,12 @@ KINDS = {
     "unknown-key": Kind(404, "No such key", "'acme' has no API key urt_key_4be1c07a that could be revoked"),
     "no-company-login": Kind(404, "No login of a company", "no login of a company is set up"),
     "login-unavailable": Kind(503, "The company's login does not answer", "the company's login does not answer"),
-    "not-found": Kind(404, "No such address", "there is nothing at /v2: the addresses are listed at /", audited=True),
-    "not-allowed": Kind(405, "Not possible here", "this address does not take POST: it is listed at /", audited=True),
+    "not-found": Kind(
+        404, "No such address", "there is nothing at /v2: the addresses are listed at /docs", audited=True
+    ),
+    "not-allowed": Kind(
+        405, "Not possible here", "this address does not take POST: it is listed at /docs", audited=True
+    ),
     "host-refused": Kind(
         421,
         "Host refused",
@@ -187,12 +191,12 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         if error.status_code == 405:
-            why = f"this address does not take {request.method}: what it takes is listed at /"
+            why = f"this address does not take {request.method}: what it takes is listed at /docs"
             told = refused(request, Problem("not-allowed", why))
             told.headers.update(error.headers or {})  # Allow, which names the methods
             return told
         if error.status_code == 404:
-            why = f"there is nothing at {request.url.path}: the addresses are listed at /"
+            why = f"there is nothing at {request.url.path}: the addresses are listed at /docs"
             return refused(request, Problem("not-found", why))
         if error.status_code == 413:
             return refused(request, Problem("too-large", KINDS["too-large"].example))

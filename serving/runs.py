@@ -76,6 +76,10 @@ class Ledger:
         except NotThereError:
             return Runs()
 
+    def tenants(self) -> list[str]:
+        """Every tenant of which a run is noted. Raises UnreadableError."""
+        return sorted(self.runs().by_tenant)
+
     @property
     def at_hand(self) -> Runs | None:
         """The runs as known WAIT_SECONDS ago at most, if that can be told without a look into storage."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
@@ -11,7 +12,7 @@ from serving.identity import schemas
 from serving.identity.access import Access, caller_of, principal_of
 from serving.identity.auth_routes import Door
 from serving.identity.documents import told
-from serving.identity.roles import Principal
+from serving.identity.roles import EVERY, Principal
 from serving.identity.service import Identity
 from serving.schemas import Health
 
@@ -19,13 +20,16 @@ _KINDS = ("sign-in-refused", "locked")
 
 
 class MeRoutes:
-    """The addresses; `router` holds them. None is for API keys."""
+    """The addresses; `router` holds them. None is for API keys. `known` gives every tenant that there is."""
 
-    def __init__(self, identity: Identity, door: Door) -> None:
+    def __init__(self, identity: Identity, door: Door, known: Callable[[], Iterable[str]]) -> None:
+        self._known = known
         self._identity = identity
         self._door = door
         self.router = APIRouter(prefix="/v1/me", tags=["me"], dependencies=[Depends(Access(None))])
         self.router.add_api_route("", self.me, response_model=schemas.Me, responses=told(schemas.ME))
+        there = told(schemas.TENANTS, "unreadable")
+        self.router.add_api_route("/tenants", self.tenants, response_model=schemas.OwnTenants, responses=there)
         self._add("/password", self.password, Health, schemas.OK, *_KINDS)
         self._add("/second-factor", self.enrol, schemas.Enrolment, schemas.ENROLMENT, *_KINDS)
         self._add("/second-factor/confirm", self.confirm, schemas.RecoveryCodes, schemas.RECOVERY, *_KINDS)
@@ -39,6 +43,24 @@ class MeRoutes:
     async def me(self, request: Request) -> dict[str, Any]:
         """Name, roles, and whether there is a second factor."""
         return await run_in_threadpool(self._identity.users.one, _ids(principal_of(request))[0])
+
+    def tenants(self, request: Request) -> dict[str, Any]:
+        """The tenants that the user may see, with what he may do there; who has a role at all of them gets them all."""
+        principal = principal_of(request)
+        roles = self._identity.users.one(_ids(principal)[0])["roles"]
+        names = set(principal.scopes) - {EVERY}
+        if EVERY in principal.scopes:
+            names.update(self._known())
+        of_all = principal.scopes.get(EVERY, frozenset())
+        rows = [
+            {
+                "tenant": name,
+                "role": roles.get(name) or roles.get(EVERY),
+                "scopes": sorted(of_all | principal.scopes.get(name, frozenset())),
+            }
+            for name in sorted(names)
+        ]
+        return {"tenants": rows}
 
     async def password(self, request: Request, asked: schemas.PasswordChange) -> dict[str, str]:
         """Change the password; every other session of the user ends."""

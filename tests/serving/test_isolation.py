@@ -13,7 +13,7 @@ OTHER = "zebra"  # the other tenant; all that is its own bears the word
 NIGHT, LATER = date(2026, 3, 1), date(2026, 3, 2)
 FILL = {"tenant": "acme"}
 # The addresses that show what belongs to nobody, or to the operator.
-OF_NO_TENANT = {"/", "/healthz", "/readyz", "/openapi.json", "/v1/audit"}
+OF_NO_TENANT = {"/", "/docs", "/app", "/healthz", "/readyz", "/openapi.json", "/v1/audit"}
 OF_THE_CALLER = ("/v1/me", "/v1/auth/")
 
 

@@ -145,7 +145,7 @@ def test_an_unknown_address_points_to_the_list(api):
 
     assert (told["kind"], told["detail"]) == (
         "not-found",
-        "there is nothing at /v2/tenants: the addresses are listed at /",
+        "there is nothing at /v2/tenants: the addresses are listed at /docs",
     )
 
 
@@ -155,7 +155,7 @@ def test_a_method_that_an_address_does_not_take_is_refused(api):
     assert answer.headers["allow"] == "GET"
     assert (answer.status_code, answer.json()["detail"]) == (
         405,
-        "this address does not take POST: what it takes is listed at /",
+        "this address does not take POST: what it takes is listed at /docs",
     )
 
 

@@ -10,6 +10,7 @@ from serving.problems import TYPE_PREFIX
 
 OPEN = {
     ("GET", "/"),
+    ("GET", "/docs"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("POST", "/v1/auth/token"),

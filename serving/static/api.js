@@ -1,0 +1,157 @@
+// The API, with the session of this browser: the access token lives in this module alone, the refresh token in a cookie
+// that no script can read.
+
+const CSRF = { "Uretimiq-CSRF": "1" };
+const listeners = new Set();
+let token = null;
+
+/** What the API answered instead of an answer. `kind` is the last word of the problem's type; "offline" without one. */
+export class ApiError extends Error {
+  constructor({ status = 0, kind = "offline", detail = "", requestId = "", retry = null }) {
+    super(`${status} ${kind}: ${detail}`);
+    Object.assign(this, { status, kind, detail, requestId, retry });
+  }
+}
+
+export const api = {
+  /** The answer of GET as JSON. `params` that are null or undefined are left out. */
+  get: async (path, params, options) => (await ask("GET", path, { params, ...options })).data,
+  /** `body` is sent as JSON, a Blob as it is. A repeat of the same call, as after a lost answer, changes nothing twice. */
+  post: async (path, body, options) =>
+    (await ask("POST", path, { body, ...options, headers: { "Idempotency-Key": key(), ...options?.headers } })).data,
+  put: async (path, body, options) => (await ask("PUT", path, { body, ...options })).data,
+  del: async (path, options) => (await ask("DELETE", path, options)).data,
+  ask,
+  download,
+};
+
+/**
+ * Any request: `options` are params, body, headers, signal. Gives {data, etag, status, headers}; with `as: "blob"` data
+ * is a Blob. Raises ApiError. An access token that has ended is refreshed on the way.
+ */
+export async function ask(method, path, options = {}) {
+  let answer = await send(method, path, options);
+  if (answer.status === 401 && token && (await refresh())) answer = await send(method, path, options);
+  if (answer.status === 401) forget();
+  if (!answer.ok) throw await problem(answer);
+  const read = options.as === "blob" ? answer.blob() : answer.status === 204 ? null : answer.json();
+  return { data: await read, etag: answer.headers.get("ETag"), status: answer.status, headers: answer.headers };
+}
+
+/** Saves what an address answers as a file of that name. */
+export async function download(path, params, name, headers = {}) {
+  const { data } = await ask("GET", path, { params, headers, as: "blob" });
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(data);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+/** Calls `listener` with true or false when somebody has signed in or out; returns the way to stop it. */
+export function onSession(listener) {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/** Opens a session in this browser. Raises ApiError: "code-needed" where a second factor is asked besides. */
+export async function signIn(username, password, code) {
+  take(await browser("sign-in", { username, password, code }));
+}
+
+export async function signOut() {
+  await browser("sign-out");
+  forget();
+}
+
+/**
+ * The next access token by the cookie; whether there was one. A refresh token is good once, so of several tabs one asks at
+ * a time, and the next brings the cookie that the one before was given.
+ */
+export async function refresh() {
+  const before = token;
+  const next = async () => {
+    if (token !== before) return; // somebody else in this page has just done it
+    try {
+      take(await browser("refresh"));
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 401) throw error;
+      forget();
+    }
+  };
+  await (navigator.locks ? navigator.locks.request("uretimiq-refresh", next) : next());
+  return token !== null;
+}
+
+async function browser(what, body = null) {
+  // keepalive: the new cookie arrives even where the page is left meanwhile
+  const answer = await send("POST", `/v1/auth/browser/${what}`, { body, headers: CSRF, keepalive: true, open: true });
+  if (!answer.ok) throw await problem(answer);
+  return answer.json();
+}
+
+async function send(method, path, { params, body, headers, signal, keepalive, open }) {
+  const sent = { Accept: "application/json", ...headers };
+  if (token && !open) sent.Authorization = `Bearer ${token}`;
+  const isFile = body instanceof Blob;
+  if (body && !isFile) sent["Content-Type"] = "application/json";
+  try {
+    return await fetch(withParams(path, params), {
+      method,
+      headers: sent,
+      body: body && !isFile ? JSON.stringify(body) : (body ?? undefined),
+      signal,
+      keepalive,
+      credentials: "same-origin",
+    });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError({ detail: error.message });
+  }
+}
+
+/** `path` with a query of `params`; a list gives its name several times. */
+export function withParams(path, params = {}) {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(params)) {
+    for (const one of [value].flat()) if (one !== null && one !== undefined && one !== "") query.append(name, one);
+  }
+  const text = query.toString();
+  return text ? `${path}${path.includes("?") ? "&" : "?"}${text}` : path;
+}
+
+/** The address of something of a tenant: at("acme", "series", "ankara", "P/1"). */
+export function at(tenant, ...parts) {
+  return ["/v1/tenants", tenant, ...parts].map((part, i) => (i ? encodeURIComponent(part) : part)).join("/");
+}
+
+async function problem(answer) {
+  const told = await answer.json().catch(() => ({}));
+  return new ApiError({
+    status: answer.status,
+    kind: (told.type ?? "").split(":").pop() || "internal",
+    detail: told.detail ?? answer.statusText,
+    requestId: answer.headers.get("X-Request-ID") ?? "",
+    retry: Number(answer.headers.get("Retry-After")) || null,
+  });
+}
+
+function key() {
+  return crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+}
+
+function take(answer) {
+  const isNew = token === null;
+  token = answer.access_token;
+  if (isNew) tell(true);
+}
+
+function forget() {
+  const was = token !== null;
+  token = null;
+  if (was) tell(false);
+}
+
+function tell(isSignedIn) {
+  for (const listener of listeners) listener(isSignedIn);
+}

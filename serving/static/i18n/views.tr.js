@@ -1,0 +1,3 @@
+// Words of the forecast, overrides, scenarios and Excel.
+
+export default {};

@@ -1,0 +1,78 @@
+"""The planner's page at /app/: plain files, read once, under addresses that change whenever one of them does."""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+
+from serving.problems import Problem
+
+FOLDER = Path(__file__).parent / "static"
+PAGE = "/app/"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
+    "font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+FOREVER, ASK = "public, max-age=31536000, immutable", "no-cache"
+TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
+
+
+@dataclass(frozen=True)
+class File:
+    """What is sent of a file."""
+
+    body: bytes
+    kind: str
+    etag: str
+
+    @classmethod
+    def of(cls, body: bytes, name: str) -> File:
+        kind = TYPES.get(Path(name).suffix) or mimetypes.guess_type(name)[0] or "text/plain"
+        return cls(body, kind, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+
+    def answer(self, request: Request, caching: str) -> Response:
+        headers = {"ETag": self.etag, "Cache-Control": caching, "Content-Security-Policy": POLICY}
+        known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+        if self.etag in known:
+            return Response(status_code=304, headers=headers)
+        return Response(self.body, headers=headers, media_type=self.kind)
+
+
+def page(company_login: bool, folder: Path = FOLDER) -> Mount:
+    """The page, mounted at /app; `company_login` offers the company's own login beside the password."""
+    files = {
+        path.relative_to(folder).as_posix(): File.of(path.read_bytes(), path.name)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    version = hashlib.sha256("".join(f"{name} {file.etag}" for name, file in files.items()).encode()).hexdigest()[:12]
+    index = File.of(_index(files, f"{PAGE}static/{version}", company_login), "index.html")
+
+    async def start(request: Request) -> Response:
+        return index.answer(request, ASK)
+
+    async def static(request: Request) -> Response:
+        file = files.get(request.path_params["name"])
+        if file is None:
+            raise Problem("not-found", f"there is nothing at {request.url.path}: the page is at {PAGE}")
+        # A page that was opened before an update asks under its old version and gets today's file, not kept.
+        return file.answer(request, FOREVER if request.path_params["version"] == version else ASK)
+
+    return Mount("/app", routes=[Route("/", start), Route("/static/{version}/{name:path}", static)])
+
+
+def _index(files: dict[str, File], at: str, company_login: bool) -> bytes:
+    """The page with the addresses of this version; all modules but those of views and charts are asked for at once."""
+    modules = [name for name in files if name.endswith(".js") and not name.startswith(("views/", "vendor/uPlot"))]
+    modules = [name for name in (*modules, "views/signin.js") if name not in {"early.js", "chart.js"}]
+    preloads = "\n".join(f'<link rel="modulepreload" href="{at}/{name}">' for name in modules)
+    text = files["index.html"].body.decode()
+    for word, value in (("at", at), ("preloads", preloads), ("company_login", "yes" if company_login else "no")):
+        text = text.replace("{" + word + "}", value)
+    return text.encode()
