@@ -49,7 +49,7 @@ _ROWS = """
         'site-' || (i // $products) AS site, 'P-' || (i % $products) AS product,
         $night + d::INTEGER AS date, 'day' AS period, d::INTEGER AS horizon,
         random() * 10 AS units_q10, 10 + random() * 10 AS units_q50, 20 + random() * 10 AS units_q90,
-        10 + random() * 10 AS units_point,
+        10 + random() * 10 AS units_point, 0.0 AS units_hierarchy,
         'champion' AS method, NULL::VARCHAR AS fallback_reason,
         'demand-tenant-' || t AS model_name, '7' AS model_version, $cut_off AS cut_off,
         '{"demand_features": 3}' AS table_versions, 'run-1' AS run_id, $cut_off AS available_at,

@@ -8,7 +8,7 @@ variable with `_FILE` after its name names, or in Vault: `vault:MOUNT/data/PATH#
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,6 +60,9 @@ class Settings:
     rate_user: int = 3000  # requests a minute of one user or key
     rate_address: int = 6000  # requests a minute from one address
     rate_sign_in: int = 30  # sign-ins a minute from one address
+    airflow_url: str = ""  # addresses that the page links to, where there are such: http(s)://...
+    mlflow_url: str = ""
+    data_docs_url: str = ""
     log_level: str = "INFO"
 
     @property
@@ -156,11 +159,9 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             raise SettingsError(f"{PREFIX}{name.upper()} is given twice, once with _FILE: leave one out")
         values[name] = _found(key, text, is_file, vault) if name in _secrets() else text
     values["home"] = home
-    if "port" in values:
-        values["port"] = _port(str(values["port"]))
-    for name in ("rate_user", "rate_address", "rate_sign_in"):
+    for name, parse in _PARSED.items():
         if name in values:
-            values[name] = _rate(name, str(values[name]))
+            values[name] = parse(name, str(values[name]))
     settings = Settings(**values)  # type: ignore[arg-type]
     if settings.environment not in ("development", "production"):
         raise SettingsError(f"{PREFIX}ENVIRONMENT={settings.environment}: use development or production")
@@ -182,9 +183,9 @@ def _found(key: str, text: str, is_file: bool, vault: Vault) -> str:
         raise SettingsError(f"{key}: {error}") from error
 
 
-def _port(text: str) -> int:
+def _port(name: str, text: str) -> int:
     if not text.isdigit() or not 1024 <= int(text) <= 45000:
-        raise SettingsError(f"{PREFIX}PORT={text}: use a number from 1024 to 45000")
+        raise SettingsError(f"{PREFIX}{name.upper()}={text}: use a number from 1024 to 45000")
     return int(text)
 
 
@@ -192,3 +193,16 @@ def _rate(name: str, text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 10_000_000:
         raise SettingsError(f"{PREFIX}{name.upper()}={text}: use a number of requests a minute, 1 or more")
     return int(text)
+
+
+def _url(name: str, text: str) -> str:
+    if text and not text.startswith(("http://", "https://")):
+        raise SettingsError(f"{PREFIX}{name.upper()}={text}: use an address that a browser opens, http:// or https://")
+    return text.rstrip("/")
+
+
+_PARSED: dict[str, Callable[[str, str], object]] = {
+    "port": _port,
+    **dict.fromkeys(("rate_user", "rate_address", "rate_sign_in"), _rate),
+    **dict.fromkeys(("airflow_url", "mlflow_url", "data_docs_url"), _url),
+}

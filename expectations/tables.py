@@ -810,6 +810,55 @@ DEMAND_EXPLANATIONS = Contract(
     known_time="available_at",
     partitioned_by=("tenant", "night_month"),
 )
+DEMAND_SERIES = Contract(
+    name="demand_series",
+    zone=Zone.GOLD,
+    meaning="What was known of each series at the tenant's newest night: its product, its last two years, events around it.",
+    version="1.0.0",
+    owner="data science",
+    keys=("tenant", "site", "product"),
+    columns=(
+        TENANT,
+        Column("night", pa.date32(), "Last day whose data was used; a tenant has rows of one night alone"),
+        SITE,
+        PRODUCT,
+        Column("product_name", pa.string(), "Name as the ERP writes it", nullable=True),
+        Column("product_group", pa.string(), "Upper level of the hierarchy, as known", nullable=True),
+        Column("product_sub_group", pa.string(), "Lower level of the hierarchy, as known", nullable=True),
+        _number("unit_price", "Last known price", "currency/piece"),
+        Column("period", pa.string(), "What its units are of: day or week"),
+        Column("first_date", pa.date32(), "First of the days, or the Monday of the first of the weeks, of `units`"),
+        Column(
+            "units",
+            pa.string(),
+            "Units of each day or week from `first_date` to the night, two years at most, as a JSON list; null where unknown",
+            unit="piece",
+        ),
+        Column(
+            "events",
+            pa.string(),
+            "Holidays, promotions and calendar events of these years and of the days ahead, as JSON: date, kind, name",
+        ),
+        CUT_OFF,
+        RUN_ID,
+        AVAILABLE_AT,
+    ),
+    rules=(
+        *_CODES,
+        OneOf(name="period_known", column="period", values=("day", "week"), reason="Models count in days or weeks."),
+        Between(
+            name="unit_price_finite", column="unit_price", low=0, reason="A price is a finite number, not negative."
+        ),
+        Matches(
+            name="units_is_a_list",
+            column="units",
+            pattern=r"\[[-+.,0-9eEnul]*\]",
+            reason="What is no number in JSON is null, and a text that is cut off is no list.",
+        ),
+    ),
+    event_time="night",
+    known_time="available_at",
+)
 PROMOTIONS = Contract(
     name="promotions",
     zone=Zone.OPERATIONS,
@@ -860,6 +909,7 @@ TABLES = Catalogue(
         DEMAND_MONITOR,
         DEMAND_EXPLANATIONS,
         DEMAND_FORECAST_SUMS,
+        DEMAND_SERIES,
         PROMOTIONS,
     )
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 _NIGHT = "2026-03-01"
+_IS_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 ROW: dict[str, Any] = {
     "forecast_id": "4be1c07ad2f93c55",
     "night": _NIGHT,
@@ -23,14 +25,6 @@ ROW: dict[str, Any] = {
     "model_version": "7",
     "cut_off": "2026-03-02T03:00:00Z",
 }
-CSV = (
-    ",".join(f'"{name}"' for name in ROW)
-    + "\n"
-    + ",".join(
-        "" if v is None else f'"{v}"' if isinstance(v, str) and v[:4] != "2026" else str(v) for v in ROW.values()
-    )
-    + "\n"
-)
 NEWER = {
     "night": "2026-03-02",
     "job": "silver",
@@ -227,3 +221,15 @@ STATUS = {
     ],
 }
 HEALTH = {"status": "ok"}
+
+
+def csv_of(page: dict[str, Any]) -> str:
+    """The first row of a page as CSV has it."""
+    row = next(value[0] for value in page.values() if isinstance(value, list))
+    return "".join(f"{','.join(map(_field, line))}\n" for line in (row, row.values()))
+
+
+def _field(value: object) -> str:
+    if value is None:
+        return ""
+    return f'"{value}"' if isinstance(value, str) and not _IS_DATE.fullmatch(value) else str(value)

@@ -111,6 +111,7 @@ class Forecasts:
         self.table = lake.table(DEMAND_FORECAST)
         self._shelf: Shelf[Night] = Shelf(shelf_bytes)
         self._found: OrderedDict[tuple[object, ...], NightKey] = OrderedDict()
+        self._before: OrderedDict[tuple[object, ...], NightKey | None] = OrderedDict()
         self._lock = threading.Lock()
         self._looker = ThreadPoolExecutor(1, "look")
         self._looking: Future[None] = self._looker.submit(lambda: None)
@@ -161,6 +162,27 @@ class Forecasts:
         if not _is_good(key.runs, key.tenant, runs):
             raise GoneError(key.night)
         return runs
+
+    def before(self, key: NightKey) -> NightKey | None:
+        """The last good night before the night `key`, to compare it with: of its month or the one before. Raises UnreadableError."""
+        runs = self._ledger.runs()
+
+        def work(snapshot: Snapshot) -> NightKey | None:
+            asked = (snapshot.identity, runs.version, key)
+            with self._lock:
+                if asked in self._before:
+                    return self._before[asked]
+            months = [m for m in snapshot.months_by_tenant.get(key.tenant, ()) if m <= month_of(key.night)]
+            nights = (other for month in months[:2] for other in self._nights(snapshot, key.tenant, month))
+            good = (other for other in nights if other.night < key.night and _is_good(other.runs, key.tenant, runs))
+            found = next(good, None)
+            with self._lock:
+                self._before[asked] = found
+                while len(self._before) > FOUND_KEPT:
+                    self._before.popitem(last=False)
+            return found
+
+        return self._lake.read(self.table, work)
 
     def one(self, tenant: str, forecast_id: str) -> dict[str, Any]:
         """The whole row of one forecast, of whichever good night.

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 CHECK_SECONDS = 1.0  # a newer version is looked for at most this often
 WAIT_SECONDS = 5.0  # what was looked at longer ago is not served while a thread looks: the request waits for it
 REOPEN_SECONDS = 60.0  # delta-rs does not notice that a table was wiped and begun anew; opening it afresh does
+COMMITS = 20  # by which the rhythm of a table is told
 DUCKDB_MEMORY = "2GB"
 # A store that is away is told within seconds, not after the three minutes that delta-rs tries by default.
 _S3_PATIENCE = {"max_retries": "2", "retry_timeout": "5s", "connect_timeout": "2s", "timeout": "20s"}
@@ -99,6 +100,11 @@ class Snapshot:
         """When this version was committed; None where the log no longer tells."""
         last = self._delta.history(1)
         return datetime.fromtimestamp(last[0]["timestamp"] / 1000, UTC) if last else None
+
+    @cached_property
+    def commits(self) -> list[datetime]:
+        """When the last COMMITS versions were committed, newest first, as far back as the log tells."""
+        return [datetime.fromtimestamp(entry["timestamp"] / 1000, UTC) for entry in self._delta.history(COMMITS)]
 
 
 class Table:

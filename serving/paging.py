@@ -8,9 +8,12 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from serving.nights import NightKey
 from serving.problems import Problem
+
+MOST = 2**31  # rows or versions: no table has more
 
 
 @dataclass(frozen=True)
@@ -29,20 +32,39 @@ def fingerprint(*asked: object) -> str:
 
 def encode(cursor: Cursor, query: str) -> str:
     """The cursor as URL-safe text; `query` is the fingerprint of the query that it continues."""
-    parts = [query, cursor.version, cursor.key.night.isoformat(), list(cursor.key.runs), cursor.offset]
-    return base64.urlsafe_b64encode(json.dumps(parts, separators=(",", ":")).encode()).decode().rstrip("=")
+    return pack(query, cursor.version, cursor.key.night.isoformat(), list(cursor.key.runs), cursor.offset)
 
 
 def decode(text: str, tenant: str, query: str) -> Cursor:
     """The cursor back, for the tenant of the address alone. Raises Problem."""
+    place = unpack(text, query)
     try:
-        asked, version, night, runs, offset = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        version, night, runs, offset = place
         key = NightKey(tenant, date.fromisoformat(night), tuple(map(str, runs)))
         cursor = Cursor(key, int(version), int(offset))
-        if cursor.offset < 0 or cursor.version < 0:
-            raise ValueError("below zero")
-    except (ValueError, TypeError, binascii.Error) as error:
-        raise Problem("bad-cursor", "the cursor cannot be read: take it from `next` of the page before") from error
+    except (ValueError, TypeError, OverflowError) as error:
+        raise unreadable() from error
+    if not (0 <= cursor.offset < MOST and 0 <= cursor.version < MOST):
+        raise unreadable()
+    return cursor
+
+
+def pack(query: str, *place: object) -> str:
+    """Where the next page begins, as URL-safe text; `query` is the fingerprint of the query that it continues."""
+    return base64.urlsafe_b64encode(json.dumps([query, *place], separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def unpack(text: str, query: str) -> list[Any]:
+    """The place again, of whatever types a caller has put into it. Raises Problem."""
+    try:
+        asked, *place = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (ValueError, TypeError, RecursionError, binascii.Error) as error:
+        raise unreadable() from error
     if asked != query:
         raise Problem("bad-cursor", "the cursor is of another query: begin again without it")
-    return cursor
+    return place
+
+
+def unreadable() -> Problem:
+    """Of a cursor that no page has given."""
+    return Problem("bad-cursor", "the cursor cannot be read: take it from `next` of the page before")

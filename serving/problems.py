@@ -75,6 +75,14 @@ KINDS = {
     "locked": Kind(429, "Too many failed sign-ins", "too many failed sign-ins: try again in 60 s", audited=True),
     "too-large": Kind(413, "The body is too large", "a body may have 1048576 bytes at most", audited=True),
     "unknown-key": Kind(404, "No such key", "'acme' has no API key urt_key_4be1c07a that could be revoked"),
+    "key-used": Kind(
+        422,
+        "The Idempotency-Key is used",
+        "Idempotency-Key 7f1c was sent with another request: take a new one for this",
+    ),
+    "key-busy": Kind(
+        409, "The first request is under way", "the request with Idempotency-Key 7f1c is under way: ask again in 5 s"
+    ),
     "no-company-login": Kind(404, "No login of a company", "no login of a company is set up"),
     "login-unavailable": Kind(503, "The company's login does not answer", "the company's login does not answer"),
     "not-found": Kind(

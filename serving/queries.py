@@ -12,6 +12,7 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from serving.problems import Problem, told
+from serving.render import form_of
 
 LIMIT, MOST_ROWS, MOST_CODES = 1000, 10_000, 200
 Code = Annotated[str, Field(min_length=1, max_length=100)]
@@ -25,7 +26,7 @@ Level = Literal[
     "tenant/sub_group",
     "tenant/product",
 ]
-Q = TypeVar("Q", bound="NightQuery")
+Q = TypeVar("Q", bound=BaseModel)
 
 
 class NightQuery(BaseModel):
@@ -45,18 +46,30 @@ class SeriesQuery(NightQuery):
     cursor: str | None = Field(None, max_length=4000, description="From `next` of the page before")
 
 
-class ForecastQuery(SeriesQuery):
+class TableQuery(SeriesQuery):
+    """What a list can be asked that comes as a table too."""
+
+    format: Literal["json", "csv", "arrow"] | None = Field(
+        None, description="Or by the header Accept: text/csv, application/vnd.apache.arrow.stream; these come whole"
+    )
+    bom: bool = Field(False, description="Begin CSV with a byte order mark, by which Excel knows UTF-8")
+
+    def form(self, accept: str) -> str:
+        """json, csv or arrow. Raises Problem."""
+        form = form_of(self.format, accept)
+        if form != "json" and (self.limit or self.cursor):
+            raise Problem("bad-request", "query limit, cursor: CSV and Arrow come whole, leave them out")
+        return form
+
+
+class ForecastQuery(TableQuery):
     """What the list of forecasts can be asked besides."""
 
     first: date | None = Field(None, alias="from", description="First day forecast; of weeks their Monday counts")
     last: date | None = Field(None, alias="to", description="Last day forecast, included; of weeks their Monday counts")
-    format: Literal["json", "csv"] | None = Field(
-        None, description="Or by the header Accept: text/csv; CSV comes whole"
-    )
-    bom: bool = Field(False, description="Begin CSV with a byte order mark, by which Excel knows UTF-8")
 
 
-class SumsQuery(SeriesQuery):
+class SumsQuery(TableQuery):
     """What the list of sums can be asked."""
 
     level: list[Level] = Field([], description="Only these levels, as in a row; repeat for several")
@@ -90,7 +103,7 @@ def read(model: type[Q], request: Request) -> Q:
         raise Problem("bad-request", told({**e, "loc": ("query", *e["loc"])} for e in error.errors())) from error
 
 
-def parameters(model: type[NightQuery]) -> dict[str, Any]:
+def parameters(model: type[BaseModel]) -> dict[str, Any]:
     """The parameters of a query as OpenAPI tells them."""
     found = []
     for name, spec in model.model_json_schema(by_alias=True)["properties"].items():

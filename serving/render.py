@@ -1,4 +1,4 @@
-"""Rows as JSON and CSV, and how a caller says which.
+"""Rows as JSON, CSV and Arrow, and how a caller says which.
 
 A night's rows become JSON text once, when they are read, and not at each request: 28 rows through Python objects take
 1 ms, copying their text 10 microseconds.
@@ -14,10 +14,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
+from pyarrow import ipc
 from pydantic_core import to_json
 
+from expectations.contract import Contract
+
 CSV = "text/csv; charset=utf-8"
-CSV_ROWS = 8192  # rows of one piece of the stream
+ARROW = "application/vnd.apache.arrow.stream"
+FORMS = {"json": ("application/json", "application/*"), "csv": ("text/csv",), "arrow": (ARROW,)}
+PIECE_ROWS = 8192  # rows of one piece of the stream
 CHUNK_ROWS = 65_536  # an Arrow array of strings holds 2 GB at most
 BOM = "\ufeff".encode()  # tells Excel that the file is UTF-8
 
@@ -72,20 +77,49 @@ def csv_pieces(rows: pa.Table, bom: bool) -> Iterator[bytes]:
     if bom:
         yield BOM
     first = True
-    for piece in rows.to_batches(max_chunksize=CSV_ROWS) or [pa.RecordBatch.from_pylist([], schema=rows.schema)]:
+    for piece in rows.to_batches(max_chunksize=PIECE_ROWS) or [pa.RecordBatch.from_pylist([], schema=rows.schema)]:
         buffer = io.BytesIO()
         pa_csv.write_csv(piece, buffer, pa_csv.WriteOptions(include_header=first))
         first = False
         yield buffer.getvalue()
 
 
-def wants_csv(asked: str | None, accept: str) -> bool:
-    """`format` decides; without it the Accept header, in which CSV must be named to be meant."""
-    if asked:
-        return asked == "csv"
+def arrow_pieces(rows: pa.Table, contract: Contract) -> Iterator[bytes]:
+    """`rows`, columns of `contract`, as a stream of Arrow's IPC format; text that repeats comes as dictionaries."""
+    rows, buffer = rows.unify_dictionaries(), io.BytesIO()
+    moments = {c.name: c.type for c in contract.columns if pa.types.is_timestamp(c.type)}
+    empty = pa.RecordBatch.from_pylist([], schema=rows.schema)
+    with ipc.new_stream(buffer, _with_moments(empty, moments).schema) as writer:
+        for piece in rows.to_batches(max_chunksize=PIECE_ROWS):
+            writer.write_batch(_with_moments(piece, moments))
+            yield _taken(buffer)
+    yield _taken(buffer)  # how it ends
+
+
+def _with_moments(rows: pa.RecordBatch, moments: dict[str, pa.DataType]) -> pa.RecordBatch:
+    """`rows`, of which moments became text: as moments again."""
+    for name, kind in moments.items():
+        if name in rows.schema.names:
+            column = rows[name]
+            restored = column.dictionary.cast(kind).take(column.indices)
+            rows = rows.set_column(rows.schema.get_field_index(name), name, restored)
+    return rows
+
+
+def _taken(buffer: io.BytesIO) -> bytes:
+    written = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return written
+
+
+def form_of(asked: str | None, accept: str) -> str:
+    """json, csv or arrow: `format` decides; without it the Accept header, in which CSV or Arrow must be named to be meant."""
+    if asked or not accept or accept == "*/*":
+        return asked or "json"
     weights = dict(_weight(part) for part in accept.split(",") if part.strip())
-    json_weight = max(weights.get(kind, 0.0) for kind in ("application/json", "application/*"))
-    return weights.get("text/csv", 0.0) > json_weight
+    of_form = {form: max(weights.get(kind, 0.0) for kind in kinds) for form, kinds in FORMS.items()}
+    return max(of_form, key=lambda form: of_form[form])  # of equals the first
 
 
 def _weight(part: str) -> tuple[str, float]:

@@ -14,7 +14,7 @@ FORECAST_JOB = "forecast-demand"  # the job whose verdict decides whether its ni
 NIGHT_JOBS = ("silver", "features", FORECAST_JOB)  # a tenant that fails in one of them gets no forecast that night
 
 _LATEST = """
-    SELECT job, tenant, run_id, date, status, reason, started_at, ended_at FROM runs
+    SELECT job, tenant, run_id, date, status, reason, seconds, started_at, ended_at FROM runs
     QUALIFY row_number() OVER (PARTITION BY job, tenant ORDER BY ended_at DESC) = 1
     ORDER BY job, tenant
 """

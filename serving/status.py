@@ -7,12 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from expectations.contract import Contract, Zone
 from expectations.tables import TABLES
 from serving import examples, schemas
+from serving.answers import UNCHANGED, Reply, steady
 from serving.identity.access import Access, Where
 from serving.lake import Lake, NotThereError, Snapshot, UnreadableError
 from serving.problems import responses
@@ -30,50 +31,65 @@ PLACES = tuple(
 class StatusRoutes:
     """The address; `router` holds it."""
 
-    def __init__(self, lake: Lake, ledger: Ledger, now: Callable[[], datetime]) -> None:
-        self._lake = lake
+    def __init__(self, tables: EachTable, ledger: Ledger, now: Callable[[], datetime]) -> None:
+        self._tables = tables
         self._ledger = ledger
         self._now = now
-        self._threads = ThreadPoolExecutor(STATUS_THREADS, "status")
         needs = [Depends(Access("status:read", Where.QUERY))]
         self.router = APIRouter(tags=["status"], dependencies=needs)
-        answers = {200: {"content": {"application/json": {"example": examples.STATUS}}}, **responses()}
+        answers = {200: {"content": {"application/json": {"example": examples.STATUS}}}, **UNCHANGED, **responses()}
         self.router.add_api_route("/v1/status", self.status, response_model=schemas.Status, responses=answers)
 
     def status(
         self,
+        request: Request,
         tenant: Annotated[str | None, Query(max_length=100, description="Only what concerns this tenant")] = None,
     ) -> Response:
         """State of the tables, the jobs and the champions: of all tenants (the operator's view), or of one."""
         now = self._now()
-        content = {
-            "now": now,
-            "tenant": tenant,
-            "tables": list(self._threads.map(lambda place: self._table(place[0], place[1], now, tenant), PLACES)),
-            "jobs": _or_none(lambda: _jobs(_of(tenant, self._ledger.runs().latest), now)),
-            "champions": _or_none(lambda: [_champion(c) for c in _of(tenant, self._ledger.champions())]),
-        }
-        return Response(json_bytes(content), media_type="application/json", headers={"Cache-Control": "no-cache"})
 
-    def _table(self, contract: Contract, zone: Zone, now: datetime, tenant: str | None) -> dict[str, Any]:
         def work(snapshot: Snapshot) -> dict[str, Any]:
             committed = snapshot.committed_at
             return {
-                "state": "there",
                 "version": snapshot.version,
                 "last_commit": committed,
                 "age_seconds": int((now - committed).total_seconds()) if committed else None,
                 "rows": snapshot.rows if tenant is None else None,  # other tenants' rows are not this one's business
             }
 
-        state: dict[str, Any] = dict.fromkeys(("version", "last_commit", "age_seconds", "rows"))
-        try:
-            state |= self._lake.read(self._lake.table(contract, zone), work)
-        except NotThereError:
-            state["state"] = "missing"
-        except UnreadableError:
-            state["state"] = "unreadable"
-        return {"contract": contract.name, "zone": zone.value, **state}
+        content = {
+            "now": now,
+            "tenant": tenant,
+            "tables": self._tables.tell(work, "version", "last_commit", "age_seconds", "rows"),
+            "jobs": _or_none(lambda: _jobs(_of(tenant, self._ledger.runs().latest), now)),
+            "champions": _or_none(lambda: [_champion(c) for c in _of(tenant, self._ledger.champions())]),
+        }
+        reply = Reply(request, {}, steady(content))
+        return reply.unchanged() if reply.is_known else reply.json(json_bytes(content))
+
+
+class EachTable:
+    """Asks all tables side by side."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._threads = ThreadPoolExecutor(STATUS_THREADS, "status")
+
+    def tell(self, work: Callable[[Snapshot], dict[str, Any]], *names: str) -> list[dict[str, Any]]:
+        """By contract and zone whether the table is there, and what `work` tells of it: `names`, null where it is not."""
+
+        def told(place: tuple[Contract, Zone]) -> dict[str, Any]:
+            contract, zone = place
+            row = {"contract": contract.name, "zone": zone.value, "state": "there", **dict.fromkeys(names)}
+            try:
+                row |= self._lake.read(self._lake.table(contract, zone), work)
+            except NotThereError:
+                row["state"] = "missing"
+            except UnreadableError:
+                row["state"] = "unreadable"
+            return row
+
+        return list(self._threads.map(told, PLACES))
 
 
 def _or_none(work: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]] | None:

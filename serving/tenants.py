@@ -10,18 +10,20 @@ from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from expectations.contract import CODE
+from expectations.tables import DEMAND_FORECAST, DEMAND_FORECAST_SUMS
 from serving import examples, schemas
+from serving.answers import UNCHANGED, Reply, head_of
 from serving.explanations import Explanations
 from serving.forecasts import Forecasts, Found
 from serving.identity.access import Access
 from serving.nights import JSON, H, Night, Selection
 from serving.paging import Cursor, decode, encode, fingerprint
 from serving.problems import Problem, responses
-from serving.queries import LIMIT, ForecastQuery, NightQuery, SeriesQuery, SumsQuery, parameters, read
-from serving.render import CSV, csv_pieces, json_bytes, json_page, wants_csv
+from serving.queries import LIMIT, ForecastQuery, NightQuery, SeriesQuery, SumsQuery, TableQuery, parameters, read
+from serving.render import ARROW, json_bytes, json_page
 from serving.sums import Sums
 
 TENANT_KINDS = ("unknown-tenant", "no-good-night", "unknown-night", "no-night-yet", "unreadable")
@@ -66,52 +68,55 @@ class TenantRoutes:
         path: str,
         endpoint: Callable[..., Any],
         model: type,
-        example: object,
+        example: dict[str, Any],
         query: type[NightQuery] | None,
         kinds: tuple[str, ...],
     ) -> None:
         content: dict[str, Any] = {"application/json": {"example": example}}
-        if query is ForecastQuery:
-            content["text/csv"] = {"example": examples.CSV, "schema": {"type": "string"}}
-        answers = {200: {"content": content}, **responses(*TENANT_KINDS, *kinds)}
+        if query and issubclass(query, TableQuery):
+            content["text/csv"] = {"example": examples.csv_of(example), "schema": {"type": "string"}}
+            content[ARROW] = {"example": "(binary)", "schema": {"type": "string", "format": "binary"}}
+        answers = {200: {"content": content}, **UNCHANGED, **responses(*TENANT_KINDS, *kinds)}
         asked = parameters(query) if query else None
         self.router.add_api_route(path, endpoint, response_model=model, responses=answers, openapi_extra=asked)
 
     async def forecasts(self, tenant: Tenant, request: Request) -> Response:
-        """The last good night's forecasts, ordered by site, product and date; as JSON in pages, as CSV whole."""
-        query, accept = read(ForecastQuery, request), request.headers.get("accept", "")
+        """The last good night's forecasts, ordered by site, product and date; as JSON in pages, as CSV or Arrow whole."""
+        query = read(ForecastQuery, request)
         # What is in memory is answered here: the way through a thread costs more than the answer, and 32 threads
         # wait for each other. A cut by dates copies rows, which in a large night takes too long for here.
         is_quick = not (query.cursor or query.first or query.last)
         at_hand = self._forecasts.at_hand(tenant, query.night) if is_quick else None
         if at_hand:
-            return self._page(tenant, query, accept, at_hand)
-        return await run_in_threadpool(self._page, tenant, query, accept)
+            return self._page(tenant, query, request, at_hand)
+        return await run_in_threadpool(self._page, tenant, query, request)
 
-    def _page(self, tenant: str, query: ForecastQuery, accept: str, at_hand: Found[Night] | None = None) -> Response:
+    def _page(
+        self, tenant: str, query: ForecastQuery, request: Request, at_hand: Found[Night] | None = None
+    ) -> Response:
         if query.first and query.last and query.first > query.last:
             raise Problem("bad-request", f"query from: {query.first} is after to={query.last}")
-        as_csv = wants_csv(query.format, accept)
-        if as_csv and (query.limit or query.cursor):
-            raise Problem("bad-request", "query limit, cursor: CSV comes whole, leave them out")
+        form = query.form(request.headers.get("accept", ""))
         selection = Selection(tuple(query.site), tuple(query.product), query.first, query.last)
         asked = fingerprint("forecasts", tenant, selection, query.night)
         found, cursor = (at_hand, _start(at_hand)) if at_hand else self._open(tenant, query, asked)
+        reply = Reply(request, head_of(found, self._now()), found.night.key.runs, form)
+        if reply.is_known:
+            return reply.unchanged()
         rows = found.night.select(selection)
-        head = self._head(found)
-        if as_csv:
-            name = f"forecast_{tenant}_{found.night.key.night}.csv"
-            headers = {**_headers(head, None), "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
-            return StreamingResponse(csv_pieces(rows.drop_columns(JSON), query.bom), media_type=CSV, headers=headers)
+        if form != "json":
+            name = f"forecast_{tenant}_{found.night.key.night}"
+            return reply.table(rows.drop_columns(JSON), DEMAND_FORECAST, form, name, query.bom)
         limit = query.limit or LIMIT
         next_page = _next(f"/v1/tenants/{quote(tenant)}/forecasts", query, cursor, limit, rows.num_rows, asked)
         page = rows[JSON].slice(cursor.offset, limit)
-        content = json_page({**head, "total": rows.num_rows, "next": next_page}, "forecasts", page)
-        return _json(content, head, next_page)
+        content = json_page({**reply.head, "total": rows.num_rows, "next": next_page}, "forecasts", page)
+        return reply.json(content, next_page)
 
     def sums(self, tenant: Tenant, request: Request) -> Response:
         """The last good night's sums over groups, sites and the tenant, by day, week and month, in the order of these names."""
         query = read(SumsQuery, request)
+        form = query.form(request.headers.get("accept", ""))
         asked = fingerprint("sums", tenant, query.wanted, query.night)
         if query.cursor:
             cursor = decode(query.cursor, tenant, asked)
@@ -119,41 +124,55 @@ class TenantRoutes:
         else:
             found = self._sums.night(tenant, query.night)
             cursor = _start(found)
+        reply = Reply(request, head_of(found, self._now()), found.night.key.runs, form)
+        if reply.is_known:
+            return reply.unchanged()
         rows = found.night.select(query.wanted)
-        head, limit = self._head(found), query.limit or LIMIT
-        del head["period"]  # each row has its own
+        if form != "json":
+            name = f"forecast_sums_{tenant}_{found.night.key.night}"
+            return reply.table(rows.drop_columns(JSON), DEMAND_FORECAST_SUMS, form, name, query.bom)
+        limit = query.limit or LIMIT
+        head = {name: value for name, value in reply.head.items() if name != "period"}  # each row has its own
         next_page = _next(f"/v1/tenants/{quote(tenant)}/forecasts/sums", query, cursor, limit, rows.num_rows, asked)
         page = rows[JSON].slice(cursor.offset, limit)
         content = json_page({**head, "total": rows.num_rows, "next": next_page}, "sums", page)
-        return _json(content, head, next_page)
+        return reply.json(content, next_page)
 
     def forecast(
-        self, tenant: Tenant, forecast_id: Annotated[str, Path(max_length=100, description="From a row")]
+        self,
+        tenant: Tenant,
+        forecast_id: Annotated[str, Path(max_length=100, description="From a row")],
+        request: Request,
     ) -> Response:
         """One forecast of any good night, with all that leads back to where it came from."""
         row = self._forecasts.one(tenant, forecast_id)
         row["table_versions"] = json.loads(row["table_versions"])
         age = int((self._now() - row["available_at"]).total_seconds())
-        content = {"forecast": row, "age_seconds": age, "trace": f"uretimiq trace {forecast_id}"}
-        return _json(json_bytes(content), {}, None)
+        reply = Reply(request, {"age_seconds": age}, forecast_id)  # another run of the night gives another id
+        if reply.is_known:
+            return reply.unchanged()
+        content = {"forecast": row, **reply.head, "trace": f"uretimiq trace {forecast_id}"}
+        return reply.json(json_bytes(content))
 
     def explanation(self, tenant: Tenant, site: Code, product: Code, request: Request) -> Response:
         """Why a series' forecast is what it is: drivers, the nearest past cases, what changed since the night before."""
         found, row = self._explanations.one(tenant, site, product, read(NightQuery, request).night)
-        head = self._head(found)
-        return _json(json_bytes({**head, "explanation": row}), head, None)
+        reply = Reply(request, head_of(found, self._now()), found.night.key.runs, row["text"])
+        return reply.unchanged() if reply.is_known else reply.json(json_bytes({**reply.head, "explanation": row}))
 
     def series(self, tenant: Tenant, request: Request) -> Response:
         """The series of the last good night: each product at each site, and the days that are forecast."""
         query = read(SeriesQuery, request)
         asked = fingerprint("series", tenant, query.site, query.product, query.night)
         found, cursor = self._open(tenant, query, asked)
+        reply, limit = Reply(request, head_of(found, self._now()), found.night.key.runs), query.limit or LIMIT
+        if reply.is_known:
+            return reply.unchanged()
         chosen = found.night.select_series(tuple(query.site), tuple(query.product))
-        head, limit = self._head(found), query.limit or LIMIT
         next_page = _next(f"/v1/tenants/{quote(tenant)}/series", query, cursor, limit, len(chosen), asked)
         page = [_entry(found.night, i) for i in chosen[cursor.offset : cursor.offset + limit]]
-        content = {**head, "total": len(chosen), "next": next_page, "series": page}
-        return _json(json_bytes(content), head, next_page)
+        content = {**reply.head, "total": len(chosen), "next": next_page, "series": page}
+        return reply.json(json_bytes(content), next_page)
 
     def _open(self, tenant: str, query: SeriesQuery, asked: str) -> tuple[Found[Night], Cursor]:
         """The night to answer from and where to begin in it."""
@@ -162,23 +181,6 @@ class TenantRoutes:
             return self._forecasts.pinned(cursor.key, cursor.version), cursor
         found = self._forecasts.night(tenant, query.night)
         return found, _start(found)
-
-    def _head(self, found: Found[H]) -> dict[str, Any]:
-        key, summary, now = found.night.key, found.night.summary, self._now()
-        failed = found.runs.failed_since(key.tenant, key.night)
-        newer = failed and {"night": failed["date"], **{k: failed[k] for k in ("job", "status", "reason")}}
-        return {
-            "tenant": key.tenant,
-            "night": key.night,
-            "cut_off": summary.cut_off,
-            "available_at": summary.available_at,
-            "age_seconds": int((now - summary.available_at).total_seconds()),
-            "age_days": (now.date() - key.night).days,
-            "period": summary.period,
-            "model_name": summary.model_name,
-            "model_version": summary.model_version,
-            "newer_night": newer,
-        }
 
 
 def _start(found: Found[H]) -> Cursor:
@@ -204,21 +206,3 @@ def _next(path: str, query: SeriesQuery, cursor: Cursor, limit: int, total: int,
     given = query.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"cursor"})
     given["cursor"] = encode(Cursor(cursor.key, cursor.version, offset), asked)
     return f"{path}?{urlencode(given, doseq=True)}"
-
-
-def _headers(head: dict[str, Any], next_page: str | None) -> dict[str, str]:
-    """Night and age once more, for those who read CSV or only the headers."""
-    headers = {"Cache-Control": "no-cache", "Vary": "Accept"}
-    if head:
-        headers["Uretimiq-Night"] = head["night"].isoformat()
-        headers["Uretimiq-Cut-Off"] = head["cut_off"].strftime("%Y-%m-%dT%H:%M:%SZ")
-        headers["Uretimiq-Age-Seconds"] = str(head["age_seconds"])
-        headers["Uretimiq-Age-Days"] = str(head["age_days"])
-        headers["Uretimiq-Model-Version"] = quote(head["model_version"] or "")
-    if next_page:
-        headers["Link"] = f'<{next_page}>; rel="next"'
-    return headers
-
-
-def _json(content: bytes, head: dict[str, Any], next_page: str | None) -> Response:
-    return Response(content, media_type="application/json", headers=_headers(head, next_page))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import mimetypes
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +20,7 @@ POLICY = (
 )
 FOREVER, ASK = "public, max-age=31536000, immutable", "no-cache"
 TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
+LATER = ("views/", "vendor/uPlot", "chart.js", "early.js")  # not needed before the first view, or asked for by itself
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,8 @@ class File:
     kind: str
     etag: str
 
-    @classmethod
-    def of(cls, body: bytes, name: str) -> File:
-        kind = TYPES.get(Path(name).suffix) or mimetypes.guess_type(name)[0] or "text/plain"
-        return cls(body, kind, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
-
     def answer(self, request: Request, caching: str) -> Response:
+        """The file, or 304 where the browser has it."""
         headers = {"ETag": self.etag, "Cache-Control": caching, "Content-Security-Policy": POLICY}
         known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
         if self.etag in known:
@@ -44,35 +40,50 @@ class File:
         return Response(self.body, headers=headers, media_type=self.kind)
 
 
-def page(company_login: bool, folder: Path = FOLDER) -> Mount:
-    """The page, mounted at /app; `company_login` offers the company's own login beside the password."""
-    files = {
-        path.relative_to(folder).as_posix(): File.of(path.read_bytes(), path.name)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-    version = hashlib.sha256("".join(f"{name} {file.etag}" for name, file in files.items()).encode()).hexdigest()[:12]
-    index = File.of(_index(files, f"{PAGE}static/{version}", company_login), "index.html")
+def mount(company_login: bool) -> Mount:
+    """The page, to be mounted at /app; `company_login` offers the company's own login beside the password."""
+    files = read()
+    version = version_of(files)
+    first = _file(index(files, f"{PAGE}static/{version}", company_login), "index.html")
 
     async def start(request: Request) -> Response:
-        return index.answer(request, ASK)
+        return first.answer(request, ASK)
 
     async def static(request: Request) -> Response:
         file = files.get(request.path_params["name"])
         if file is None:
             raise Problem("not-found", f"there is nothing at {request.url.path}: the page is at {PAGE}")
-        # A page that was opened before an update asks under its old version and gets today's file, not kept.
+        # A page that was opened before an update asks under its old version: it gets today's file, and does not keep it.
         return file.answer(request, FOREVER if request.path_params["version"] == version else ASK)
 
     return Mount("/app", routes=[Route("/", start), Route("/static/{version}/{name:path}", static)])
 
 
-def _index(files: dict[str, File], at: str, company_login: bool) -> bytes:
-    """The page with the addresses of this version; all modules but those of views and charts are asked for at once."""
-    modules = [name for name in files if name.endswith(".js") and not name.startswith(("views/", "vendor/uPlot"))]
-    modules = [name for name in (*modules, "views/signin.js") if name not in {"early.js", "chart.js"}]
-    preloads = "\n".join(f'<link rel="modulepreload" href="{at}/{name}">' for name in modules)
+def read(folder: Path = FOLDER) -> dict[str, File]:
+    """Every file below the folder by its name there."""
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {path.relative_to(folder).as_posix(): _file(path.read_bytes(), path.name) for path in paths}
+
+
+def version_of(files: dict[str, File]) -> str:
+    """Another one whenever a file is another."""
+    return hashlib.sha256("".join(f"{name} {file.etag}" for name, file in files.items()).encode()).hexdigest()[:12]
+
+
+def index(files: dict[str, File], at: str, company_login: bool) -> bytes:
+    """The page with the addresses of this version, below `at`; what it needs at once is asked for side by side."""
+    modules = [name for name in files if name.endswith(".js") and not name.startswith(LATER)] + ["views/signin.js"]
+    words = {
+        "at": at,
+        "preloads": "\n".join(f'<link rel="modulepreload" href="{at}/{name}">' for name in modules),
+        "company_login": "yes" if company_login else "no",
+    }
     text = files["index.html"].body.decode()
-    for word, value in (("at", at), ("preloads", preloads), ("company_login", "yes" if company_login else "no")):
+    for word, value in words.items():
         text = text.replace("{" + word + "}", value)
     return text.encode()
+
+
+def _file(body: bytes, name: str) -> File:
+    kind = TYPES.get(Path(name).suffix, "text/plain")
+    return File(body, kind, f'"{hashlib.sha256(body).hexdigest()[:32]}"')

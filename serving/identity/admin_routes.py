@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.responses import Response
 
 from expectations.contract import CODE
+from serving import idempotency
 from serving.identity import schemas
 from serving.identity.access import Access, Where, caller_of, principal_of
 from serving.identity.documents import told
 from serving.identity.service import Identity
-from serving.paging import fingerprint
+from serving.paging import fingerprint, pack, unpack, unreadable
 from serving.problems import Problem
+from serving.render import json_bytes
 
 LIMIT, MOST = 100, 1000
 Tenant = Annotated[str, Path(pattern=f"^(?:{CODE})$", description="Customer", examples=["acme"])]
@@ -35,7 +35,8 @@ class AdminRoutes:
         keys, audit = "/v1/tenants/{tenant}/keys", "/v1/tenants/{tenant}/audit"
         log = (schemas.AuditPage, schemas.AUDIT, "bad-cursor")
         self._add("GET", keys, self.keys, "keys:read", schemas.KeyList, schemas.KEYS)
-        self._add("POST", keys, self.add_key, "keys:write", schemas.KeyMade, schemas.KEY_MADE)
+        made = (schemas.KeyMade, schemas.KEY_MADE, *idempotency.KINDS)
+        self._add("POST", keys, idempotency.once(self.add_key), "keys:write", *made)
         revoke = f"{keys}/{{prefix}}/revoke"
         self._add("POST", revoke, self.revoke, "keys:write", schemas.Key, schemas.KEY, "unknown-key")
         self._add("GET", audit, self.audit, "audit:read", *log)
@@ -66,7 +67,7 @@ class AdminRoutes:
         """The tenant's API keys, the newest first; ended ones too."""
         return {"keys": self._identity.keys.list(tenant)}
 
-    def add_key(self, tenant: Tenant, request: Request, asked: schemas.NewKey) -> dict[str, Any]:
+    def add_key(self, tenant: Tenant, request: Request, asked: schemas.NewKey) -> Response:
         """A new API key, shown this once; it can do no more than who makes it."""
         principal = principal_of(request)
         over = sorted(scope for scope in asked.scopes if not principal.may(scope, tenant))
@@ -76,7 +77,8 @@ class AdminRoutes:
             made = self._identity.keys.add(caller_of(request), tenant, asked.name, asked.scopes, asked.days)
         except ValueError as error:
             raise Problem("bad-request", str(error)) from error
-        return made.row | {"key": made.key}
+        content = json_bytes(made.row | {"key": made.key})
+        return Response(content, media_type="application/json", headers={"Cache-Control": "no-store"})
 
     def revoke(self, tenant: Tenant, prefix: Prefix, request: Request) -> dict[str, Any]:
         """End an API key; it is refused within two seconds."""
@@ -105,21 +107,13 @@ class AdminRoutes:
         query: dict[str, Any] = {name: v for name, v in (("actor", actor), ("action", action)) if v is not None}
         following = None
         if len(rows) > limit:
-            query |= {"limit": limit, "cursor": _encode(asked, rows[limit - 1]["audit_id"])}
+            query |= {"limit": limit, "cursor": pack(asked, rows[limit - 1]["audit_id"])}
             following = f"{path}?{urlencode(query)}"
         return {"next": following, "rows": rows[:limit]}
 
 
-def _encode(asked: str, audit_id: int) -> str:
-    return base64.urlsafe_b64encode(json.dumps([asked, audit_id]).encode()).decode().rstrip("=")
-
-
 def _decode(text: str, asked: str) -> int:
-    try:
-        of, audit_id = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        before = int(audit_id)
-    except (ValueError, TypeError, binascii.Error) as error:
-        raise Problem("bad-cursor", "the cursor cannot be read: take it from `next` of the page before") from error
-    if of != asked or not 0 < before < 2**62:
-        raise Problem("bad-cursor", "the cursor is of another query: begin again without it")
-    return before
+    place = unpack(text, asked)
+    if len(place) != 1 or not isinstance(place[0], int) or not 0 < place[0] < 2**62:
+        raise unreadable()
+    return place[0]

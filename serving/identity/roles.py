@@ -14,13 +14,14 @@ READS = {
     "status:read": "State of tables, jobs and models",
     "keys:read": "Which API keys there are",
     "audit:read": "The audit log",
+    "evidence:read": "Runs of jobs, results of checks, what is in quarantine",
 }
 WRITES = {"keys:write": "Make and revoke API keys"}
 SCOPES = READS | WRITES
 _VIEWS = frozenset({"forecasts:read", "status:read"})
 ROLES: dict[str, frozenset[str]] = {
     "viewer": _VIEWS,
-    "operator": _VIEWS | {"keys:read"},
+    "operator": _VIEWS | {"keys:read", "evidence:read"},
     "auditor": frozenset(READS),  # reads all evidence, changes nothing
     "admin": frozenset(SCOPES),
 }

@@ -16,6 +16,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
     TypeDecorator,
     UniqueConstraint,
 )
@@ -125,6 +126,16 @@ OIDC_LOGINS = Table(
     Column("nonce", String(HASH), nullable=False),
     Column("verifier", String(128), nullable=False),
     Column("created_at", Moment, nullable=False),
+)
+ANSWERS = Table(  # to requests with an Idempotency-Key, for a day
+    "idempotent_answers",
+    METADATA,
+    Column("tenant", String(NAME), primary_key=True),
+    Column("actor", String(NAME + 10), primary_key=True),
+    Column("key", String(NAME), primary_key=True),
+    Column("request_hash", String(HASH), nullable=False),  # of method, address and body
+    Column("begun_at", Moment, nullable=False, index=True),
+    Column("answer", Text),  # sealed by the server's key: it may show a secret; none: not answered yet
 )
 AUDIT_LOG = Table(  # a trigger refuses UPDATE and DELETE
     "audit_log",

@@ -1,6 +1,10 @@
 // The API, with the session of this browser: the access token lives in this module alone, the refresh token in a cookie
 // that no script can read.
 
+import { keep, kept } from "./keep.js";
+
+const ASKED = "asked"; // when a refresh was asked for that is not answered yet
+const LEFTOVER_MS = 700;
 const CSRF = { "Uretimiq-CSRF": "1" };
 const listeners = new Set();
 let token = null;
@@ -72,15 +76,28 @@ export async function refresh() {
   const before = token;
   const next = async () => {
     if (token !== before) return; // somebody else in this page has just done it
+    await leftover();
     try {
+      keep(ASKED, Date.now());
       take(await browser("refresh"));
+      keep(ASKED, null);
     } catch (error) {
+      keep(ASKED, null);
       if (!(error instanceof ApiError) || error.status !== 401) throw error;
       forget();
     }
   };
   await (navigator.locks ? navigator.locks.request("uretimiq-refresh", next) : next());
   return token !== null;
+}
+
+/**
+ * A page that was reloaded while it asked has sent the cookie, and the answer with the next one is still on its way: the
+ * same cookie again would look stolen and end the session. Nothing tells when it has come, so this waits a moment.
+ */
+async function leftover() {
+  const age = Date.now() - Number(kept(ASKED) ?? 0);
+  if (age < LEFTOVER_MS) await new Promise((go) => setTimeout(go, LEFTOVER_MS - age));
 }
 
 async function browser(what, body = null) {

@@ -6,7 +6,7 @@ import { keep, kept } from "./keep.js";
 import { PLACES } from "./places.js";
 import { go, href, useRoute } from "./router.js";
 import { setTheme, theme, THEMES } from "./theme.js";
-import { Asked, Busy, Empty, Field, html, Problem, useAsk, useEffect, useRef, useState } from "./ui.js";
+import { Asked, Busy, Empty, Field, Heading, html, Problem, useAsk, useEffect, useRef, useState } from "./ui.js";
 import { render, useErrorBoundary } from "./vendor/standalone.module.js";
 import SignIn from "./views/signin.js";
 
@@ -58,7 +58,7 @@ function Inside({ me, tenants, renew }) {
   else if (tenant && !here) view = html`<${Refused} tenant=${tenant} tenants=${tenants} />`;
   else if (place && (!found || !may(found.scope))) view = html`<${Lost} place=${found} />`;
   else if (found) {
-    view = html`<${View} key=${`${tenant}/${place}`} of=${found} ...${{ tenant, may, rest, query, me, renew }} />`;
+    view = html`<${View} key=${`${tenant}/${place}`} of=${found} ...${{ tenant, may, scopes: here.scopes, rest, query, me, renew }} />`;
   }
   return html`<${Frame} ...${{ me, tenants, here, places, place }}>${view}<//>`;
 }
@@ -66,7 +66,10 @@ function Inside({ me, tenants, renew }) {
 function View({ of, ...given }) {
   const loaded = useAsk(async () => ({ view: (await of.load()).default }), [of]);
   const [error] = useErrorBoundary((thrown) => console.error(thrown));
-  if (error) return html`<${Problem} error=${error} again=${() => location.reload()} />`;
+  if (error) {
+    return html`<${Heading}>${t(`place.${of.name}`)}<//>
+      <${Problem} error=${error} again=${() => location.reload()} />`;
+  }
   return html`<${Asked} of=${loaded}>${({ view }) => html`<${view} ...${given} />`}<//>`;
 }
 

@@ -1,7 +1,11 @@
 // The places of the page, in the order of the navigation. A place is the second word of an address: #/TENANT/NAME.
 // `scope` is what one needs at the tenant to see it (null: nothing). `load` brings the module whose default export is the
-// view, a component that gets {tenant, may(scope), rest, query, me}. Its name in the navigation is the word "place.NAME".
+// view, a component that gets {tenant, may(scope), scopes, rest, query, me}. Its name in the navigation is the word "place.NAME".
 
 export const PLACES = [
+  { name: "overview", scope: "forecasts:read", load: () => import("./views/overview.js") },
+  { name: "quality", scope: "evidence:read", load: () => import("./views/quality.js") },
+  { name: "keys", scope: "keys:read", load: () => import("./views/keys.js") },
+  { name: "audit", scope: "audit:read", load: () => import("./views/audit.js") },
   { name: "account", scope: null, load: () => import("./views/account.js") },
 ];

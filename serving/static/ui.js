@@ -1,6 +1,6 @@
 // The parts that views are made of.
 
-import { ApiError } from "./api.js";
+import { api, ApiError } from "./api.js";
 import { knows, t } from "./i18n.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/standalone.module.js";
 
@@ -36,6 +36,34 @@ export function Asked({ of, children }) {
   if (of.error) return html`<${Problem} error=${of.error} again=${of.again} />`;
   if (of.data === null) return html`<${Busy} />`;
   return html`<div aria-busy=${of.isBusy}>${children(of.data)}</div>`;
+}
+
+/**
+ * A list that comes page by page: {data, error, isBusy, again(), more()}; data is {head, rows, hasMore}. `name` is the
+ * member that holds the rows, `next` beside it the address of the following page.
+ */
+export function usePages(path, params, name) {
+  const [added, setAdded] = useState({ rows: [], next: null, isBusy: false, error: null, of: null });
+  const first = useAsk((signal) => api.get(path, params, { signal }), [path, JSON.stringify(params)]);
+  const mine = added.of === first.data ? added : { rows: [], next: first.data?.next, isBusy: false, error: null };
+  const more = async () => {
+    const of = first.data;
+    setAdded({ ...mine, of, isBusy: true, error: null });
+    try {
+      const page = await api.get(mine.next);
+      setAdded({ of, rows: [...mine.rows, ...page[name]], next: page.next, isBusy: false, error: null });
+    } catch (error) {
+      setAdded({ ...mine, of, isBusy: false, error });
+    }
+  };
+  const data = first.data && { head: first.data, rows: [...first.data[name], ...mine.rows], hasMore: Boolean(mine.next) };
+  return { ...first, data, error: first.error ?? mine.error, isBusy: first.isBusy || mine.isBusy, more };
+}
+
+/** The button that brings the next page of `usePages`. */
+export function More({ of }) {
+  if (!of.data?.hasMore) return null;
+  return html`<p class="actions"><button type="button" disabled=${of.isBusy} onClick=${of.more}>${t("more")}</button></p>`;
 }
 
 /** A change: {run(...), error, isBusy}. `work` may throw; run gives whether it went well. A second click waits. */
@@ -110,7 +138,7 @@ export function Table({ caption, isCaptionHidden = false, columns, rows, rowKey,
       ? html`<th scope="row" class=${kind}>${shown}</th>`
       : html`<td class=${kind}>${shown}</td>`;
   };
-  return html`<div class="scroll" role="region" aria-labelledby=${id} tabindex="0">
+  return html`<${Scroller} label=${id}>
     <table>
       <caption id=${id} class=${isCaptionHidden ? "unseen" : ""}>${caption}</caption>
       <thead>
@@ -120,7 +148,22 @@ export function Table({ caption, isCaptionHidden = false, columns, rows, rowKey,
         ${rows.map((row, i) => html`<tr key=${rowKey ? rowKey(row) : i}>${columns.map((c) => cell(c, row))}</tr>`)}
       </tbody>
     </table>
-  </div>`;
+  <//>`;
+}
+
+/** A box that scrolls sideways, and is reached by keyboard where there is something to scroll. */
+function Scroller({ label, children }) {
+  const box = useRef(null);
+  const [isWide, setWide] = useState(false);
+  useLayoutEffect(() => {
+    const look = () => setWide(box.current.scrollWidth > box.current.clientWidth);
+    const watcher = new ResizeObserver(look);
+    watcher.observe(box.current);
+    watcher.observe(box.current.firstElementChild);
+    return () => watcher.disconnect();
+  }, []);
+  const reached = isWide ? { tabindex: 0, role: "group", "aria-labelledby": label } : {};
+  return html`<div class="scroll" ref=${box} ...${reached}>${children}</div>`;
 }
 
 /** A dialog that holds the focus and gives it back; Escape calls `onClose`. */

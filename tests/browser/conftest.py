@@ -23,12 +23,20 @@ from serving.identity.roles import EVERY, Caller
 from serving.identity.service import Identity
 from serving.state.database import embedded
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "serving"))
-from conftest import CHEAP, Clock, Plant  # noqa: E402 - the tables as the API's tests write them
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE.parent / "serving"), str(HERE)]
+from conftest import CHEAP, Clock, Plant
+from morning import write_morning
 
 PASSWORD = "korrekt pferd batterie"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MISSING = "no Chromium here: `apt install chromium`, or `.venv/bin/playwright install --with-deps chromium`"
+OIDC = """
+issuer: https://login.example
+client_id: uretimiq
+redirect: https://uretimiq.example/v1/auth/oidc/callback
+grants: [{claim: groups, value: planners, tenant: acme, role: operator}]
+"""
 WIDTHS = {360: 740, 1280: 800}
 
 
@@ -60,11 +68,12 @@ class Site:
     clock: Clock
     identity: Identity
     address: str
+    caller: Caller = field(default_factory=lambda: Caller("test"))
     secrets: dict[str, str] = field(default_factory=dict)
 
     def user(self, name: str = "ayse", **roles: str) -> str:
         """A user with roles by tenant; by default a planner of acme."""
-        self.identity.users.add(Caller("test"), name, PASSWORD, roles or {"acme": "operator"})
+        self.identity.users.add(self.caller, name, PASSWORD, roles or {"acme": "operator"})
         return name
 
     def second_factor(self, name: str) -> list[str]:
@@ -91,12 +100,15 @@ def empty_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def make_site(tmp_path: Path, empty_state: Path) -> Iterator[Callable[..., Site]]:
-    """Starts servers on free ports; `more` are settings."""
+    """Starts servers on free ports; with `oidc` a company's own login is set up, `more` are settings."""
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
-    def make(**more: Any) -> Site:
+    def make(oidc: bool = False, **more: Any) -> Site:
         home = tmp_path / f"home-{len(running)}"
         shutil.copytree(empty_state, home / "state")
+        if oidc:
+            (home / "oidc.yaml").write_text(OIDC)
+            more["oidc_client_secret"] = "the company's own"
         settings = replace(settings_module.load({}), home=home, rate_sign_in=10_000, **more)
         clock = Clock()
         app = create_app(settings, lambda: clock.now, lambda: clock.seconds, Passwords(CHEAP))
@@ -169,3 +181,14 @@ def enter() -> Callable[..., None]:
 
 
 __all__ = ["EVERY", "MISSING", "PASSWORD", "WIDTHS", "Site"]
+
+
+@pytest.fixture
+def rich_site(make_site: Callable[..., Site]) -> Site:
+    """With an admin of acme, and something to see in every place."""
+    made = make_site(airflow_url="https://airflow.example", mlflow_url="https://mlflow.example")
+    write_morning(made.plant)
+    made.user("admin", acme="admin", zebra="viewer")
+    made.identity.keys.add(Caller("user:admin"), "acme", "Excel of the planners", ["forecasts:read"])
+    made.identity.audit.denied(Caller("user:mehmet", "10.0.0.7", "5d1f", "acme"), "GET /v1/x", "forbidden", "not his")
+    return made

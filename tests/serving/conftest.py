@@ -20,7 +20,15 @@ from fastapi.testclient import TestClient
 from expectations import settings as settings_module
 from expectations.contract import Contract
 from expectations.settings import Settings
-from expectations.tables import DEMAND_EXPLANATIONS, DEMAND_FORECAST, DEMAND_FORECAST_SUMS, JOB_RUNS, PROMOTIONS
+from expectations.tables import (
+    DEMAND_EXPLANATIONS,
+    DEMAND_FORECAST,
+    DEMAND_FORECAST_SUMS,
+    DEMAND_SCORES,
+    DEMAND_SERIES,
+    JOB_RUNS,
+    PROMOTIONS,
+)
 from serving.app import create_app
 from serving.identity.passwords import Passwords
 from serving.identity.roles import EVERY, READS, Caller
@@ -31,7 +39,11 @@ NIGHT = date(2026, 3, 1)
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 SERIES = (("ankara", "P-1"), ("ankara", "P-2"), ("bursa", "P-1"))
-
+# Name, group, sub-group and price of the products that have them.
+PRODUCTS = {
+    "P-1": ("Çelik Pompa İthal", "pumps", "steel pumps", 100.0),
+    "P-2": ("Musluk", "taps", "kitchen taps", None),
+}
 
 GROUPS = (("ankara", None), ("bursa", None), ("ankara", "pumps"), ("ankara", "taps"), ("bursa", "pumps"))
 PIECES = (
@@ -92,6 +104,37 @@ class Plant:
         rows = [_sum(tenant, night, site, group, *piece, run) | more for site, group in GROUPS for piece in PIECES]
         where = f"tenant = '{tenant}' AND night_month = '{night:%Y-%m}' AND night = '{night}'" if again else None
         self.write(DEMAND_FORECAST_SUMS, rows[::-1], where)
+        return rows
+
+    def series(
+        self,
+        tenant: str = "acme",
+        night: date = NIGHT,
+        series: Iterable[tuple[str, str]] = SERIES,
+        *,
+        days: int = 60,
+        **more: Any,
+    ) -> list[dict[str, Any]]:
+        """Write what is known of the series at a night, in the place of what was known of the tenant's before.
+
+        The n-th series has n*100 units a day and one more each day, until the night.
+        """
+        rows = [_known_series(tenant, night, *of, n, days) | more for n, of in enumerate(sorted(series), 1)]
+        self.write(DEMAND_SERIES, rows[::-1], f"tenant = '{tenant}'")
+        return rows
+
+    def scores(
+        self,
+        tenant: str = "acme",
+        night: date = NIGHT - timedelta(days=28),
+        series: Iterable[tuple[str, str]] = SERIES,
+        *,
+        days: int = 7,
+        **more: Any,
+    ) -> list[dict[str, Any]]:
+        """Write what became of the forecasts of a night in the `days` after it."""
+        rows = [_score(tenant, night, *of, days) | more for of in series]
+        self.write(DEMAND_SCORES, rows)
         return rows
 
     def explain(
@@ -195,6 +238,59 @@ def _sum(
         "table_versions": json.dumps({"demand_features": 3}),
         "run_id": run,
         "available_at": six + timedelta(minutes=40),
+        "night_month": f"{night:%Y-%m}",
+    }
+
+
+def _known_series(tenant: str, night: date, site: str, product: str, n: int, days: int) -> dict[str, Any]:
+    six = datetime.combine(night, datetime.min.time(), UTC) + timedelta(hours=27)
+    name, group, sub_group, price = PRODUCTS.get(product, (None, None, None, None))
+    events = [
+        {"date": night - timedelta(days=3), "kind": "holiday", "name": "Bayram"},
+        {"date": night + timedelta(days=4), "kind": "promotion", "name": None},
+    ]
+    return {
+        "tenant": tenant,
+        "night": night,
+        "site": site,
+        "product": product,
+        "product_name": name,
+        "product_group": group,
+        "product_sub_group": sub_group,
+        "unit_price": price,
+        "period": "day",
+        "first_date": night - timedelta(days=days - 1),
+        "units": json.dumps([100.0 * n + day for day in range(days)]),
+        "events": json.dumps(events, default=str),
+        "cut_off": six,
+        "run_id": f"series-{night}",
+        "available_at": six + timedelta(minutes=45),
+    }
+
+
+def _score(tenant: str, night: date, site: str, product: str, days: int) -> dict[str, Any]:
+    return {
+        "tenant": tenant,
+        "night": night,
+        "days": days,
+        "site": site,
+        "product": product,
+        "method": "champion",
+        "model_version": "7",
+        "challenger_version": None,
+        "known_days": days,
+        "units": 100.0,
+        "forecast_units": 110.0,
+        "absolute_error": 20.0,
+        "naive_absolute_error": 40.0,
+        "challenger_absolute_error": None,
+        "value_added": 0.5,
+        "covered_days": days - 1,
+        "pinball": 0.1,
+        "naive_pinball": 0.2,
+        "challenger_pinball": None,
+        "run_id": "run-0",
+        "available_at": datetime.combine(night, datetime.min.time(), UTC) + timedelta(days=days + 1),
         "night_month": f"{night:%Y-%m}",
     }
 

@@ -100,7 +100,7 @@ def test_the_headers_say_it_too(plant, api, form):
     assert headers["uretimiq-age-seconds"] == "19200"
     assert headers["uretimiq-age-days"] == "1"
     assert headers["uretimiq-model-version"] == "7"
-    assert headers["vary"] == "Accept"
+    assert headers["vary"].startswith("Accept")
 
 
 def test_where_fallbacks_stood_in_for_all_there_is_no_model(plant, api):

@@ -84,8 +84,8 @@ def test_a_night_that_is_not_there_names_the_newest(plant, api):
         ("site=" + "x" * 101, "query site 0"),
         ("&".join(["site=x"] * 201), "query site"),
         ("limit=5&limit=6", "query limit: given twice"),
-        ("format=csv&limit=5", "query limit, cursor: CSV comes whole, leave them out"),
-        ("format=csv&cursor=x", "query limit, cursor: CSV comes whole, leave them out"),
+        ("format=csv&limit=5", "query limit, cursor: CSV and Arrow come whole, leave them out"),
+        ("format=csv&cursor=x", "query limit, cursor: CSV and Arrow come whole, leave them out"),
     ],
 )
 def test_a_parameter_that_cannot_be_read_is_named(plant, api, params, said):
