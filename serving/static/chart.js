@@ -3,14 +3,15 @@
 import { fmt, language, t } from "./i18n.js";
 import { draw, isoDay, markOf, seconds, size } from "./plot.js";
 import { onTheme } from "./theme.js";
+import { pieces } from "./views/parts/numbers.js";
 import { html, Table, useEffect, useLayoutEffect, useRef, useState } from "./ui.js";
 
 const DAY = 86_400;
 const LONG = { weekday: "short", day: "numeric", month: "long", year: "numeric" };
 const PERIODS_FIRST_SEEN = 13 * 7; // of history, when a chart opens
 const ZOOMS = [
-  { key: "weeks8", days: 56 },
-  { key: "months6", days: 182 },
+  { key: "short", days: 56 },
+  { key: "half", days: 182 },
   { key: "year", days: 365 },
   { key: "all", days: Infinity },
 ];
@@ -53,32 +54,36 @@ export function Chart({ model, caption }) {
     event.preventDefault();
   };
   const index = cursor?.index ?? boundaryIndex(model);
+  const length = (seconds(model.boundary ?? model.dates[0]) - seconds(model.dates[0])) / DAY;
+  const zooms = ZOOMS.filter(({ days }) => days === Infinity || days < length);
   return html`<figure class="chart">
     <div class="chart-head">
       <${Legend} model=${model} />
-      <div class="segmented" role="group" aria-label=${t("chart.zoom")}>
-        ${ZOOMS.map(
+      ${zooms.length > 1 && html`<div class="segmented" role="group" aria-label=${t("chart.zoom")}>
+        ${zooms.map(
           ({ key, days }) => html`<button type="button" aria-pressed=${isRange(range, lastDays(model, days))} onClick=${() => zoom(days)}>
             ${t(`chart.zoom.${key}`)}
           </button>`,
         )}
-      </div>
+      </div>`}
     </div>
-    <div
-      class="chart-plot"
-      ref=${box}
-      tabindex="0"
-      role="slider"
-      aria-label=${t("chart.slider", { caption })}
-      aria-valuemin="0"
-      aria-valuemax=${model.dates.length - 1}
-      aria-valuenow=${index}
-      aria-valuetext=${spoken(model, index)}
-      onKeyDown=${onKeyDown}
-      onBlur=${() => setCursor(null)}
-    ></div>
-    ${cursor && html`<${Tip} model=${model} index=${cursor.index} view=${view.current} />`}
-    <p class="quiet small chart-keys">${t("chart.keys")}</p>
+    <div class="chart-box">
+      <div
+        class="chart-plot"
+        ref=${box}
+        tabindex="0"
+        role="slider"
+        aria-label=${t("chart.slider", { caption })}
+        aria-valuemin="0"
+        aria-valuemax=${model.dates.length - 1}
+        aria-valuenow=${index}
+        aria-valuetext=${spoken(model, index)}
+        onKeyDown=${onKeyDown}
+        onBlur=${() => setCursor(null)}
+      ></div>
+      ${cursor && html`<${Tip} model=${model} index=${cursor.index} view=${view.current} />`}
+    </div>
+    <p class="hint">${t("chart.keys")}</p>
     <${Numbers} model=${model} caption=${caption} range=${range} />
   </figure>`;
 }
@@ -145,12 +150,9 @@ function zoomAround(view, index, factor) {
   view.setScale("x", { min: at - (at - min) * factor, max: at + (max - at) * factor });
 }
 
-/** Decimals that a number of pieces is shown with. */
-const digits = (value) => (Math.abs(value) < 100 ? 1 : 0);
-
 /** What a date has: [label, text] of each line and of the band. */
 function entries(model, index) {
-  const number = (value) => fmt.number(value, digits(value));
+  const number = (value) => pieces(value);
   const lines = model.lines.flatMap((line) => (line.values[index] == null ? [] : [[line.label, number(line.values[index]), line.look]]));
   const { band } = model;
   if (band && band.low[index] != null) lines.push([band.label, `${number(band.low[index])} – ${number(band.high[index])}`, "band"]);
@@ -163,11 +165,14 @@ const marksAt = (model, index) => {
   return model.marks.filter((mark) => mark.first <= last && mark.last >= first);
 };
 
-const when = (model, index) => (model.step === 7 ? t("chart.weekOf", { date: fmt.date(model.dates[index]) }) : fmt.date(model.dates[index], LONG));
+/** A promotion often has no name of its own. */
+const nameOf = (mark) => mark.name ?? t(`chart.mark.${markOf(mark.kind)}`);
+
+const when = (model, index) => (model.step === 7 ? t("chart.week-of", { date: fmt.date(model.dates[index]) }) : fmt.date(model.dates[index], LONG));
 
 function spoken(model, index) {
   const said = entries(model, index).map(([label, text]) => `${label} ${text}`);
-  return [when(model, index), ...said, ...marksAt(model, index).map((mark) => mark.name)].join(", ");
+  return [when(model, index), ...said, ...marksAt(model, index).map(nameOf)].join(", ");
 }
 
 function Tip({ model, index, view }) {
@@ -178,7 +183,7 @@ function Tip({ model, index, view }) {
     <dl>
       ${entries(model, index).map(([label, text, look]) => html`<dt><i class="swatch swatch-${look}"></i>${label}</dt><dd>${text}</dd>`)}
     </dl>
-    ${marksAt(model, index).map((mark) => html`<p><i class="swatch mark-${markOf(mark.kind)}"></i>${mark.name}</p>`)}
+    ${marksAt(model, index).map((mark) => html`<p><i class="swatch mark-${markOf(mark.kind)}"></i>${nameOf(mark)}</p>`)}
   </div>`;
 }
 
@@ -194,15 +199,20 @@ function Legend({ model }) {
 /** The numbers of what the picture shows at present. */
 function Numbers({ model, caption, range }) {
   const [isOpen, setOpen] = useState(false);
+  const box = useRef(null);
+  useEffect(() => {
+    const [scroll, row] = ["[role=region]", `tbody tr:nth-child(${rows.findIndex((i) => model.dates[i] > model.boundary) + 1})`].map((it) => box.current.querySelector(it));
+    if (row) scroll.scrollTop = row.offsetTop - 2 * row.offsetHeight; // what is to come is read first
+  }, [isOpen, model]);
   const rows = model.dates.flatMap((date, i) => (seconds(date) >= range[0] && seconds(date) <= range[1] ? [i] : []));
-  const numbers = (label, values) => ({ label, isNumber: true, cell: (i) => (values[i] == null ? "" : fmt.number(values[i], digits(values[i]))) });
+  const numbers = (label, values) => ({ label, isNumber: true, cell: (i) => (values[i] == null ? "" : pieces(values[i])) });
   const columns = [
     { label: t(model.step === 7 ? "chart.week" : "chart.day"), isHead: true, cell: (i) => fmt.date(model.dates[i]) },
     ...model.lines.map((line) => numbers(line.label, line.values)),
     ...(model.band ? [numbers(t("chart.low"), model.band.low), numbers(t("chart.high"), model.band.high)] : []),
-    { label: t("chart.events"), cell: (i) => marksAt(model, i).map((mark) => mark.name).join(", ") },
+    { label: t("chart.events"), cell: (i) => marksAt(model, i).map(nameOf).join(", ") },
   ];
-  return html`<details class="chart-numbers" open=${isOpen} onToggle=${(event) => setOpen(event.currentTarget.open)}>
+  return html`<details class="chart-numbers" ref=${box} open=${isOpen} onToggle=${(event) => setOpen(event.currentTarget.open)}>
     <summary>${t("chart.table")}</summary>
     ${isOpen && html`<${Table} caption=${caption} isCaptionHidden columns=${columns} rows=${rows} rowKey=${(i) => model.dates[i]} />`}
   </details>`;

@@ -28,7 +28,7 @@ export function useChoices(tenant, site) {
       const list = async (params) => (await api.get(at(tenant, "hierarchy"), { ...params, limit: 500 }, { signal })).children;
       const top = await list({});
       const below = site ? await list({ site }) : top;
-      return { sites: codes(top, "site"), groups: codes(below.filter((row) => row.level === "product_group" || row.level === "group"), "product_group") };
+      return { sites: codes(top, "site"), groups: codes(below.filter((row) => row.level === "group"), "product_group") };
     },
     [tenant, site],
   );
@@ -98,11 +98,11 @@ function Difference({ tenant, found, onDone, onClose }) {
   const { changes, problems, total, night } = found;
   const columns = [
     { label: t("excel.cell"), isHead: true, cell: (row) => html`<code>${row.cell}</code>` },
-    { label: t("excel.series"), cell: (row) => `${row.site} · ${row.product}` },
+    { label: t("excel.series"), cell: (row) => html`${row.name ?? row.product}<p class="small">${row.site} · ${row.product}</p>` },
     { label: t("excel.date"), cell: (row) => fmt.day(row.date) },
     { label: t("excel.baseline"), isNumber: true, cell: (row) => pieces(row.baseline) },
     { label: t("excel.before"), isNumber: true, cell: (row) => pieces(row.before) },
-    { label: t("excel.after"), isNumber: true, cell: (row) => html`<strong>${pieces(row.after)}</strong>` },
+    { label: t("excel.after"), isNumber: true, cell: (row) => html`<strong>${pieces(row.after)}</strong>${row.formula && html`<p class="small"><code>${row.formula}</code></p>`}` },
     { label: t("excel.difference"), isNumber: true, cell: (row) => signedPieces(row.after - row.before) },
   ];
   return html`
@@ -111,7 +111,7 @@ function Difference({ tenant, found, onDone, onClose }) {
     ${problems.length > 0 && html`<${Problems} problems=${problems} />`}
     <${Table} caption=${t("excel.changes")} isCaptionHidden columns=${columns} rows=${changes.slice(0, MOST_SHOWN)} rowKey=${(row) => row.cell} empty=${t("excel.nothing")} />
     ${total > MOST_SHOWN && html`<p class="hint">${t("excel.first", { n: total, shown: MOST_SHOWN })}</p>`}
-    ${total > 0 ? html`<${Take} ...${{ tenant, found, onDone, onClose }} />` : html`<button type="button" onClick=${onClose}>${t("close")}</button>`}
+    ${total > 0 && !problems.length ? html`<${Take} ...${{ tenant, found, onDone, onClose }} />` : html`<p class="actions"><button type="button" onClick=${onClose}>${t("close")}</button></p>`}
   `;
 }
 

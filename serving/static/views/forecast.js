@@ -2,13 +2,14 @@
 // Addresses: #/TENANT/forecast/SITE/PRODUCT is a series, #/TENANT/forecast?site=..&product_group=.. a node, without both all.
 
 import { Chart } from "../chart.js";
-import { fmt, t } from "../i18n.js";
+import { fmt, language, t } from "../i18n.js";
 import { go } from "../router.js";
 import { Asked, Empty, Heading, html, Notice, Problem, Table, useAsk, useState } from "../ui.js";
+import { useMemo } from "../vendor/standalone.module.js";
 import { Accuracy } from "./parts/accuracy.js";
 import { askNode, chartOf, planByDate } from "./parts/forecast_data.js";
-import { FIELDS, isSeries, keyOf, linkTo, nameOf, nodeOf, placeOf } from "./parts/node.js";
-import { Change, changeOf, pieces } from "./parts/numbers.js";
+import { FIELDS, hasForecast, isSame, isSeries, keyOf, linkTo, nameOf, nodeOf, placeOf } from "./parts/node.js";
+import { Change, changeOf, pieces, signedPieces } from "./parts/numbers.js";
 import { OverrideDialog } from "./parts/override_dialog.js";
 import { OverrideTable } from "./parts/override_table.js";
 import { Search } from "./parts/search.js";
@@ -21,7 +22,7 @@ export default function Forecast({ tenant, may, rest, query }) {
   const found = useAsk((signal) => askNode(tenant, asked, signal), [tenant, keyOf(asked)]);
   const select = (node) => go(linkTo(tenant, node));
   // the groups of a series are known once it has come: the tree then opens down to it
-  const reveal = isSeries(asked) ? found.data && isOf(found.data, asked) && found.data.node : asked;
+  const reveal = isSeries(asked) ? found.data && isSame(found.data.node, asked) && found.data.node : asked;
   const isWide = matchMedia("(min-width: 60rem)").matches;
   return html`<div class="sided">
     <details class="side" open=${isWide}>
@@ -36,25 +37,23 @@ export default function Forecast({ tenant, may, rest, query }) {
   </div>`;
 }
 
-const isOf = (data, asked) => data.node.site === asked.site && data.node.product === asked.product;
-
 function Node({ tenant, may, found, again }) {
   const { head, node, series, rows } = found;
   const [isOverriding, setOverriding] = useState(false);
-  if (!rows.length) return html`<${Heading}>${nameOf(node)}<//><${Empty}>${t("forecast.nothing", { place: placeOf(node) })}<//>`;
+  const model = useMemo(() => chartOf(found), [found, language()]);
+  if (!rows.length && found.hasSums) return html`<${Heading}>${nameOf(node)}<//><${Empty}>${t("forecast.nothing", { place: placeOf(node) })}<//>`;
   const caption = t("forecast.caption", { place: placeOf(node) });
-  const model = chartOf(found);
   const days = planByDate(found.plan.data);
   return html`
     <${Heading} note=${noteOf(head, node, series)}>${nameOf(node)}<//>
     ${head.newer_night && html`<${Notice} kind="warn"><p>${t("forecast.newer", { newer: fmt.date(head.newer_night.night), night: fmt.date(head.night), reason: head.newer_night.reason ?? head.newer_night.job })}</p><//>`}
-    <${Figures} found=${found} days=${days} />
+    ${found.hasSums ? html`<${Figures} found=${found} days=${days} />` : html`<${Notice} kind="info"><p>${t("forecast.no-sums")}</p><//>`}
     <section>
       <header class="section-head">
         <h2>${t("forecast.chart")}</h2>
-        ${may("plans:write") && html`<button type="button" class="main" onClick=${() => setOverriding(true)}>${t("override.make")}</button>`}
+        ${may("plans:write") && rows.length > 0 && html`<button type="button" class="main" onClick=${() => setOverriding(true)}>${t("override.make")}</button>`}
       </header>
-      <${Chart} model=${model} caption=${caption} />
+      ${model.dates.length > 0 && html`<${Chart} model=${model} caption=${caption} />`}
       ${found.history.error && html`<${Missing} what="forecast.missing.history" error=${found.history.error} />`}
       ${found.plan.error && html`<${Missing} what="forecast.missing.plan" error=${found.plan.error} />`}
       ${found.plan.data === null && html`<p class="hint">${t("forecast.large")}</p>`}
@@ -62,7 +61,7 @@ function Node({ tenant, may, found, again }) {
     ${found.overrides.data?.length > 0 &&
     html`<section>
       <h2>${t("override.here")}</h2>
-      <${OverrideTable} tenant=${tenant} may=${may} rows=${found.overrides.data} onChange=${again} isNodeHidden=${isSeries(node)} />
+      <${OverrideTable} tenant=${tenant} may=${may} rows=${found.overrides.data} onChange=${again} period=${head.period} />
     </section>`}
     ${found.told?.data && html`<${Why} told=${found.told.data} />`}
     ${found.told?.error && html`<section><h2>${t("why.title")}</h2><${Missing} what="forecast.missing.why" error=${found.told.error} /></section>`}
@@ -105,7 +104,7 @@ function Figures({ found, days }) {
   const horizon = t(`forecast.horizon.${head.period}`, { n: new Set(rows.map((row) => row.date)).size });
   return html`<dl class="figures">
     ${figure(t("forecast.baseline"), pieces(baseline), `${horizon}, ${t("until", { date: fmt.date(last.date) })}`)}
-    ${isOverridden && figure(t("forecast.final"), pieces(final), t("forecast.beside", { change: fmt.percent((final - baseline) / baseline, 1, true) }))}
+    ${isOverridden && figure(t("forecast.final"), pieces(final), t("forecast.beside", { units: signedPieces(final - baseline), share: fmt.percent(baseline ? (final - baseline) / baseline : null, 1, true) }))}
     ${figure(t("forecast.change"), html`<${Change} row=${change} />`, changeOf(change) ? t("forecast.change-days", { n: same.length }) : t("forecast.no-before"))}
     ${series?.unit_price && figure(t("forecast.value"), fmt.money((isOverridden ? final : baseline) * series.unit_price), t("forecast.price", { price: fmt.number(series.unit_price, 2) }))}
   </dl>`;
@@ -118,7 +117,7 @@ function Children({ tenant, children }) {
   const rows = [...children.data].sort((a, b) => weight(b) - weight(a)).slice(0, 50);
   const hasValue = rows.some((row) => row.value !== null);
   const columns = [
-    { label: t("node"), isHead: true, cell: (row) => html`<a href=${linkTo(tenant, nodeOf(row))}>${nameOf(row)}</a>${row.product && row.name && html` <span class="small">${row.product}</span>`}` },
+    { label: t("node"), isHead: true, cell: (row) => html`${hasForecast(row) ? html`<a href=${linkTo(tenant, nodeOf(row))}>${nameOf(row)}</a>` : nameOf(row)}${row.product && row.name && html` <span class="small">${row.product}</span>`}` },
     { label: t("forecast.baseline"), isNumber: true, cell: (row) => pieces(row.units) },
     { label: t("forecast.change"), isNumber: true, cell: (row) => html`<${Change} row=${row} />` },
     ...(hasValue ? [{ label: t("forecast.value"), isNumber: true, cell: (row) => fmt.money(row.value) }] : []),

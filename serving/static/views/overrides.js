@@ -2,16 +2,17 @@
 
 import { api, at } from "../api.js";
 import { fmt, t } from "../i18n.js";
-import { href } from "../router.js";
+import { go, href } from "../router.js";
 import { Asked, Heading, html, Mark, Table, useAsk, useState } from "../ui.js";
-import { Interval, pieces } from "./parts/numbers.js";
-import { OverrideTable } from "./parts/override_table.js";
+import { Interval, pieces, who } from "./parts/numbers.js";
+import { periodOf } from "./parts/forecast_data.js";
+import { OverrideDetails, OverrideTable } from "./parts/override_table.js";
 
 const STATES = ["active", "stale", "expired", "withdrawn"];
 const VERDICTS = { helps: "good", hurts: "bad", unclear: "info" };
 const PAGE = 100;
 
-export default function Overrides({ tenant, may, query }) {
+export default function Overrides({ tenant, may, rest, query }) {
   const state = STATES.includes(query.state) ? query.state : "active";
   const [round, setRound] = useState(0);
   return html`
@@ -24,6 +25,7 @@ export default function Overrides({ tenant, may, query }) {
       <${List} key=${`${state}/${round}`} ...${{ tenant, may, state }} onChange=${() => setRound((n) => n + 1)} />
     </section>
     <${Value} tenant=${tenant} />
+    <${OverrideDetails} ...${{ tenant, may, id: rest[0] ?? null }} onClose=${() => go(href(tenant, "overrides", { state }))} onDone=${() => go(href(tenant, "overrides", { state }))} />
   `;
 }
 
@@ -31,8 +33,8 @@ function List({ tenant, may, state, onChange }) {
   const [pages, setPages] = useState(1);
   const found = useAsk(
     async (signal) => {
-      let answer = await api.get(at(tenant, "overrides"), { state, limit: PAGE }, { signal });
-      const { period } = answer;
+      const [first, period] = await Promise.all([api.get(at(tenant, "overrides"), { state, limit: PAGE }, { signal }), periodOf(tenant, signal)]);
+      let answer = first;
       const rows = [...answer.overrides];
       for (let page = 1; page < pages && answer.next; page += 1) {
         answer = await api.get(answer.next, {}, { signal });
@@ -60,7 +62,7 @@ function Value({ tenant }) {
     <div class="segmented" role="group" aria-label=${t("value.by")}>
       ${["person", "product"].map((one) => html`<button type="button" aria-pressed=${one === by} onClick=${() => setBy(one)}>${t(`value.by.${one}`)}</button>`)}
     </div>
-    <${Asked} of=${found}>${(data) => html`<${ValueTable} by=${by} rows=${data.value ?? data.rows} />`}<//>
+    <${Asked} of=${found}>${(data) => html`<${ValueTable} by=${by} rows=${data.values} />`}<//>
   </section>`;
 }
 
@@ -68,7 +70,7 @@ function ValueTable({ by, rows }) {
   const known = rows.flatMap((row) => [row.low, row.high, row.value_added]).filter((value) => value !== null);
   const most = Math.min(Math.max(...known.map(Math.abs), 0.1), 1);
   const columns = [
-    { label: t(`value.name.${by}`), isHead: true, cell: (row) => row.name },
+    { label: t(`value.name.${by}`), isHead: true, cell: (row) => (by === "person" ? who(row.name) : row.name) },
     { label: t("value.overrides"), isNumber: true, cell: (row) => fmt.number(row.overrides) },
     { label: t("value.units"), isNumber: true, cell: (row) => pieces(row.units) },
     { label: t("value.baseline-error"), isNumber: true, cell: (row) => pieces(row.baseline_error) },

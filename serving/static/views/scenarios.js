@@ -4,6 +4,7 @@ import { api, at } from "../api.js";
 import { fmt, t } from "../i18n.js";
 import { go, href } from "../router.js";
 import { announce, Asked, Dialog, Field, Heading, html, Problem, Table, useAsk, useState, useWork } from "../ui.js";
+import { who } from "./parts/numbers.js";
 import { Scenario } from "./parts/scenario.js";
 
 export default function Scenarios({ tenant, may, rest, query }) {
@@ -22,7 +23,7 @@ function List({ tenant, may, scenarios, again }) {
     { label: t("scenario.name"), isHead: true, cell: (row) => html`<a href=${href(tenant, "scenarios", row.scenario_id)}>${row.name}</a>` },
     { label: t("scenario.changes"), isNumber: true, cell: (row) => fmt.number(row.changes.length ?? row.changes) },
     { label: t("scenario.night"), cell: (row) => fmt.date(row.night) },
-    { label: t("scenario.by"), cell: (row) => html`${row.made_by} <span class="small">${fmt.moment(row.changed_at ?? row.made_at)}</span>` },
+    { label: t("scenario.by"), cell: (row) => html`${who(row.made_by)} <span class="small">${fmt.moment(row.changed_at ?? row.made_at)}</span>` },
     {
       label: t("actions"),
       cell: (row) => isWriter && html`<div class="buttons">

@@ -38,7 +38,7 @@ export function ChangeFields({ draft, onInput, errors = {}, period, first, last 
   const set = (name) => (value) => onInput({ ...draft, [name]: value });
   return html`
     <div class="filters">
-      <${Field} type="date" label=${t("change.first")} required min=${first} max=${last} value=${draft.first} onInput=${set("first")} error=${errors.first} />
+      <${Field} type="date" label=${t("change.first")} required autofocus min=${first} max=${last} value=${draft.first} onInput=${set("first")} error=${errors.first} />
       <${Field} type="date" label=${t("change.last")} required min=${first} max=${last} value=${draft.last} onInput=${set("last")} error=${errors.last} />
     </div>
     <div class="filters">

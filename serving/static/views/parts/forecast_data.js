@@ -3,9 +3,11 @@
 import { api, ApiError, at } from "../../api.js";
 import { t } from "../../i18n.js";
 import { isoDay, marksOf, seconds } from "../../plot.js";
-import { isSeries, levelOf, paramsOf } from "./node.js";
+import { childOf, isSeries, levelOf, meets, paramsOf } from "./node.js";
 
 const MOST_ROWS = 10_000; // of a plan that is summed here; larger nodes show their overrides in the list alone
+const MOST_CODES = 200; // products that one question may name
+const MOST_OVERRIDES = 1000;
 const DAY = 86_400;
 export const STEPS = { day: 1, week: 7 };
 
@@ -22,14 +24,16 @@ async function askSeries(tenant, node, signal) {
     part(get(at(tenant, "forecasts", site, product, "explanation"))),
     part(get(at(tenant, "series", site, product))),
     part(get(at(tenant, "plan"), { site, product })),
-    part(get(at(tenant, "overrides"), { site, product, state: "active" })),
+    part(inForce(tenant, signal)),
   ]);
   const night = told.data?.explanation.night_before ?? dayBefore(now.night);
   const before = await part(get(at(tenant, "forecasts"), { site, product, night }));
   const series = past.data?.series;
+  const place = { ...node, product_group: series?.product_group ?? null, product_sub_group: series?.product_sub_group ?? null };
   return {
     head: now,
-    node: { ...node, ...series, name: series?.name },
+    hasSums: true,
+    node: { ...place, name: series?.name },
     series,
     rows: now.forecasts,
     before: before.data?.forecasts ?? [],
@@ -38,7 +42,7 @@ async function askSeries(tenant, node, signal) {
     events: series?.events ?? [],
     accuracy: { data: series?.accuracy, error: past.error },
     plan: { data: plan.data?.plan, error: plan.error },
-    overrides: { data: overrides.data?.overrides, error: overrides.error },
+    overrides: { data: overrides.data?.filter((one) => meets(one, place)), error: overrides.error },
   };
 }
 
@@ -46,28 +50,51 @@ async function askSum(tenant, node, signal) {
   const get = (path, params) => api.get(path, params, { signal });
   const where = paramsOf(node);
   const level = levelOf(node);
-  const [now, past, children, plan, overrides] = await Promise.all([
-    get(at(tenant, "forecasts", "sums"), { ...where, level }),
+  const [sums, past, children, overrides] = await Promise.all([
+    part(get(at(tenant, "forecasts", "sums"), { ...where, level })),
     part(get(at(tenant, "history"), where)),
     part(get(at(tenant, "hierarchy"), { ...where, limit: 500 })),
-    part(get(at(tenant, "plan"), { ...where, limit: MOST_ROWS })),
-    part(get(at(tenant, "overrides"), { ...where, state: "active" })),
+    part(inForce(tenant, signal)),
   ]);
-  const period = now.sums.some((row) => row.period === "day") ? "day" : "week";
-  const before = await part(get(at(tenant, "forecasts", "sums"), { ...where, level, period, night: dayBefore(now.night) }));
+  if (sums.error && (sums.error.kind !== "no-sums" || !children.data)) throw sums.error;
+  const now = sums.data ?? { ...children.data, sums: [] };
+  const period = now.period ?? (now.sums.some((row) => row.period === "day") ? "day" : "week");
+  const [before, plan] = await Promise.all([
+    part(get(at(tenant, "forecasts", "sums"), { ...where, level, period, night: dayBefore(now.night) })),
+    part(planOf(tenant, node, children.data?.children, signal)),
+  ]);
   return {
     head: { ...now, period },
     node,
+    hasSums: !sums.error,
     rows: now.sums.filter((row) => row.period === period),
     before: before.data?.sums ?? [],
     history: { data: past.data?.history, error: past.error },
     events: past.data?.events ?? [],
     accuracy: { data: past.data?.accuracy, error: past.error },
-    children: { data: children.data?.children, error: children.error },
-    plan: { data: plan.data?.next ? null : plan.data?.plan, error: plan.error },
-    overrides: { data: overrides.data?.overrides, error: overrides.error },
+    children: { data: children.data?.children.map((row) => childOf(node, row)), error: children.error },
+    plan,
+    overrides: { data: overrides.data?.filter((one) => meets(one, node)), error: overrides.error },
   };
 }
+
+/** The overrides that count at present, also those that warn. */
+async function inForce(tenant, signal) {
+  const ask = async (state) => (await api.get(at(tenant, "overrides"), { state, limit: MOST_OVERRIDES }, { signal })).overrides;
+  return (await Promise.all([ask("stale"), ask("active")])).flat();
+}
+
+/** The plan's rows of a node; null where they are too many to be added up here. Of a sub-group its products are asked for. */
+async function planOf(tenant, node, children = [], signal) {
+  const { product_sub_group: isPart, ...where } = paramsOf(node);
+  const product = isPart ? children.map((child) => child.product) : null;
+  if (isPart && (!product.length || product.length > MOST_CODES)) return null;
+  const answer = await api.get(at(tenant, "plan"), { ...where, product, limit: MOST_ROWS }, { signal });
+  return answer.next ? null : answer.plan;
+}
+
+/** What a tenant's forecasts count in: day or week. */
+export const periodOf = async (tenant, signal) => (await api.get(at(tenant, "plan"), { limit: 1 }, { signal })).period;
 
 /** {data} or, where the API refuses, {error}; what is no answer of the API goes on. */
 export async function part(promise) {

@@ -5,6 +5,7 @@ import { fmt, t } from "../../i18n.js";
 import { isoDay } from "../../plot.js";
 import { announce, Asked, Dialog, Field, html, Mark, Notice, Problem, Table, useAsk, useState, useWork } from "../../ui.js";
 import { Filters } from "../excel.js";
+import { who } from "./numbers.js";
 import { endOfDay } from "./override_dialog.js";
 
 const DAYS = 90; // until a new link ends, unless another day is chosen
@@ -21,8 +22,7 @@ export function Links({ tenant, may }) {
   const columns = [
     { label: t("links.name"), isHead: true, cell: (row) => row.name },
     { label: t("links.what"), cell: (row) => [t(`links.what.${row.what}`), ...Object.values(row.filters ?? {}).flat()].filter(Boolean).join(" · ") },
-    { label: t("links.by"), cell: (row) => html`${row.made_by} <span class="small">${fmt.moment(row.made_at)}</span>` },
-    { label: t("links.used"), cell: (row) => fmt.moment(row.last_used_at) },
+    { label: t("links.by"), cell: (row) => html`${who(row.created_by)} <span class="small">${fmt.moment(row.created_at)}</span>` },
     { label: t("override.expires"), cell: (row) => (row.revoked_at ? html`<${Mark}>${t("links.ended")}<//>` : fmt.moment(row.expires_at)) },
     { label: t("actions"), cell: (row) => isWriter && !row.revoked_at && html`<button type="button" class="bad" aria-label=${t("links.revoke-of", { name: row.name })} disabled=${revoke.isBusy} onClick=${() => revoke.run(row)}>${t("links.revoke")}</button>` },
   ];
@@ -50,7 +50,7 @@ function Make({ tenant, onClose, onMade }) {
   const [isTried, setTried] = useState(false);
   const [url, setUrl] = useState(null);
   const work = useWork(async () => {
-    const wanted = Object.fromEntries(Object.entries(filters).filter(([, code]) => code));
+    const wanted = Object.fromEntries(Object.entries(filters).filter(([, code]) => code).map(([name, code]) => [name, [code]]));
     const made = await api.post(at(tenant, "links"), { name: name.trim(), what, filters: wanted, expires_at: endOfDay(expires) });
     setUrl(new URL(made.url, location.href).href);
     onMade();

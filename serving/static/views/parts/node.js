@@ -1,4 +1,5 @@
-// A node, a place in the hierarchy: {site, product_group, product_sub_group, product}, each a code or null for "all".
+// A node, a place in the hierarchy: {site, product_group, product_sub_group, product}, each a code, null for "all", or
+// "" for what has none that is known.
 
 import { t } from "../../i18n.js";
 import { href } from "../../router.js";
@@ -8,10 +9,24 @@ export const ALL = Object.freeze(Object.fromEntries(FIELDS.map((field) => [field
 
 export const nodeOf = (row) => Object.fromEntries(FIELDS.map((field) => [field, row[field] ?? null]));
 export const keyOf = (node) => JSON.stringify(FIELDS.map((field) => node[field] ?? null));
-export const isSame = (a, b) => keyOf(a) === keyOf(b);
+
+/** The node of a child, as the API tells it, under its parent. */
+export function childOf(parent, row) {
+  const field = row.level === "product" || row.level === "site" ? row.level : `product_${row.level}`;
+  return { ...row, ...nodeOf(parent), [field]: row[field] ?? "" };
+}
+
+/** Whether they are the same place; of a series its groups need not be known. */
+export const isSame = (a, b) => (isSeries(a) && isSeries(b) ? a.site === b.site && a.product === b.product : keyOf(a) === keyOf(b));
 
 /** Whether `node` holds `other`, or is it. */
-export const holds = (node, other) => FIELDS.every((field) => node[field] == null || node[field] === other[field]);
+export const holds = (node, other) => FIELDS.every((field) => node[field] == null || (node[field] || null) === (other[field] ?? null));
+
+/** Whether there are sums of it: what is not known of a group has none. */
+export const hasForecast = (node) => isSeries(node) || FIELDS.every((field) => node[field] !== "");
+
+/** Whether one of them holds a part of the other. */
+export const meets = (a, b) => FIELDS.every((field) => a[field] == null || b[field] == null || a[field] === b[field]);
 
 /** A series is one product at one site. */
 export const isSeries = (node) => node.site != null && node.product != null;
@@ -28,11 +43,14 @@ export function levelOf(node) {
 }
 
 /** How the page names it: the last part of its place, or all of the tenant. */
-export const nameOf = (node) => node.name ?? node.product ?? node.product_sub_group ?? node.product_group ?? node.site ?? t("node.all");
+export const nameOf = (node) => {
+  const parts = FIELDS.map((field) => node[field]).filter((part) => part != null);
+  return node.name ?? (parts.length ? parts.at(-1) || t("node.unknown") : t("node.all"));
+};
 
 /** The whole place in words, from the site down. */
 export const placeOf = (node) => {
-  const parts = FIELDS.map((field) => node[field]).filter((part) => part != null);
+  const parts = FIELDS.map((field) => node[field]).filter(Boolean);
   return parts.length ? parts.join(" › ") : t("node.all");
 };
 

@@ -1,6 +1,6 @@
 // Numbers with a small picture, which is for the eye alone: sign and word say the same.
 
-import { fmt, t } from "../../i18n.js";
+import { fmt } from "../../i18n.js";
 import { html } from "../../ui.js";
 
 const NOTHING = 0.0005; // share below which nothing has changed
@@ -45,14 +45,17 @@ export function Interval({ low, value, high, most }) {
   </span>`;
 }
 
-/** Decimals that a number of pieces is shown with. */
-export const digits = (value) => (value !== null && Math.abs(value) < 100 && !Number.isInteger(value) ? 1 : 0);
+/** Decimals that pieces are shown with: one below 100 where it says something. `among` are numbers that stand beside it. */
+const digits = (value, among) => {
+  const shown = among.length ? among : [value];
+  return Math.max(...shown.map((number) => Math.abs(number ?? 0))) < 100 && !shown.every(Number.isInteger) ? 1 : 0;
+};
 
 /** Pieces as the page shows them; a dash where there are none. */
-export const pieces = (value) => fmt.number(value, digits(value));
+export const pieces = (value, among = []) => fmt.number(value, digits(value, among));
 
 /** The same with its sign. */
-export const signedPieces = (value) => fmt.signed(value, digits(value));
+export const signedPieces = (value, among = []) => fmt.signed(value, digits(value, among));
 
-/** The days or weeks of a period in words. */
-export const span = (first, last) => (first === last ? fmt.date(first) : t("span", { first: fmt.date(first), last: fmt.date(last) }));
+/** Who did something, as people call him: without the sort of caller that the API puts before a name. */
+export const who = (actor) => actor?.replace(/^user:/, "") ?? "–";

@@ -4,8 +4,9 @@ import { api, at } from "../../api.js";
 import { fmt, t } from "../../i18n.js";
 import { announce, Asked, Dialog, html, Mark, Notice, Problem, Table, useAsk, useState, useWork } from "../../ui.js";
 import { amount } from "./change.js";
+import { periodOf } from "./forecast_data.js";
 import { linkTo, nodeOf, placeOf } from "./node.js";
-import { pieces, span } from "./numbers.js";
+import { pieces, who } from "./numbers.js";
 import { OverrideForm } from "./override_dialog.js";
 
 const KINDS = { active: "good", stale: "warn", expired: "info", withdrawn: "info" };
@@ -13,8 +14,8 @@ const KINDS = { active: "good", stale: "warn", expired: "info", withdrawn: "info
 /** Why an override is stale, in words. */
 const stale = (why) =>
   t(`override.stale.${why.kind}`, {
-    share: why.share === undefined ? "" : fmt.percent(why.share, 0, true),
-    date: why.expires_at ? fmt.moment(why.expires_at) : "",
+    share: fmt.percent(why.share, 0, true),
+    date: fmt.moment(why.expires_at),
   });
 
 const State = ({ of }) => html`<${Mark} kind=${KINDS[of.state]}>${t(`override.state.${of.state}`)}<//>
@@ -23,47 +24,49 @@ const State = ({ of }) => html`<${Mark} kind=${KINDS[of.state]}>${t(`override.st
 const sum = (days, name) => days.reduce((total, day) => total + (day[name] ?? 0), 0);
 
 /** `onChange` hears that one was changed or withdrawn. */
-export function OverrideTable({ tenant, may, period = "day", rows, onChange, isNodeHidden = false, empty }) {
+export function OverrideTable({ tenant, may, period = "day", rows, onChange, empty }) {
   const [opened, setOpened] = useState(null);
   const columns = [
-    ...(isNodeHidden ? [] : [{ label: t("node"), isHead: true, cell: (row) => html`<a href=${linkTo(tenant, nodeOf(row))}>${placeOf(row)}</a>` }]),
-    { label: t("override.when"), isHead: isNodeHidden, cell: (row) => span(row.first, row.last) },
-    { label: t("override.what"), isNumber: true, cell: (row) => amount(row, period) },
-    { label: t("override.from-to"), isNumber: true, cell: (row) => `${pieces(sum(row.days, "baseline_now"))} → ${pieces(sum(row.days, "final"))}` },
-    { label: t("override.reason"), kind: "wide", cell: (row) => html`${row.reason} <span class="small">${row.made_by} · ${fmt.moment(row.made_at)}</span>` },
-    { label: t("override.expires"), cell: (row) => fmt.moment(row.expires_at) },
-    { label: t("override.state"), cell: (row) => html`<${State} of=${row} />` },
+    { label: t("node"), isHead: true, cell: (row) => html`<a href=${linkTo(tenant, nodeOf(row))}>${placeOf(row)}</a><p class="small">${fmt.span(row.first, row.last)}</p>` },
+    { label: t("override.what"), isNumber: true, cell: (row) => html`${amount(row, period)}<p class="small">${pieces(sum(row.days, "baseline_now"))} → ${pieces(sum(row.days, "final"))}</p>` },
+    { label: t("override.reason"), kind: "wide", cell: (row) => html`${row.reason}<p class="small">${who(row.made_by)} · ${fmt.moment(row.made_at)}</p>` },
+    { label: t("override.state"), cell: (row) => html`<${State} of=${row} /><p class="small">${t("override.until", { moment: fmt.moment(row.expires_at) })}</p>` },
     {
       label: t("actions"),
-      cell: (row) => html`<button type="button" aria-label=${t("override.open-of", { place: placeOf(row), when: span(row.first, row.last) })} onClick=${() => setOpened(row.override_id)}>${t("override.open")}</button>`,
+      cell: (row) => html`<button type="button" aria-label=${t("override.open-of", { place: placeOf(row), when: fmt.span(row.first, row.last) })} onClick=${() => setOpened(row.override_id)}>${t("override.open")}</button>`,
     },
   ];
   return html`<${Table} caption=${t("override.list")} isCaptionHidden columns=${columns} rows=${rows} rowKey=${(row) => row.override_id} empty=${empty} />
-    <${Dialog} title=${t("override.one")} isOpen=${opened !== null} onClose=${() => setOpened(null)}>
-      <${Details}
-        ...${{ tenant, may, period, id: opened }}
-        onClose=${() => setOpened(null)}
-        onDone=${() => {
-          setOpened(null);
-          onChange();
-        }}
-      />
-    <//>`;
+    <${OverrideDetails}
+      ...${{ tenant, may, id: opened }}
+      onClose=${() => setOpened(null)}
+      onDone=${() => {
+        setOpened(null);
+        onChange();
+      }}
+    />`;
 }
 
-function Details({ tenant, id, may, period, onClose, onDone }) {
+/** The override `id` in a dialog, open unless that is null. */
+export const OverrideDetails = ({ id, onClose, ...more }) => html`<${Dialog} title=${t("override.one")} isOpen=${id !== null} onClose=${onClose}>
+  <${Details} ...${{ id, onClose, ...more }} />
+<//>`;
+
+function Details({ tenant, id, may, onClose, onDone }) {
   const path = at(tenant, "overrides", id);
-  const found = useAsk((signal) => api.ask("GET", path, { signal }), [id]);
+  const found = useAsk(async (signal) => {
+    const [answer, period] = await Promise.all([api.ask("GET", path, { signal }), periodOf(tenant, signal)]);
+    return { ...answer, period };
+  }, [id]);
   const [doing, setDoing] = useState("looking");
   const back = () => setDoing("looking");
   return html`<${Asked} of=${found}>
-    ${({ data, etag }) => {
-      const one = data.override ?? data;
+    ${({ data: one, etag, period }) => {
       const headers = { "If-Match": etag };
       const isOver = one.state === "withdrawn" || one.state === "expired";
       const rows = one.days.map((day) => ({ date: day.date, units_point: day.baseline_now }));
       return html`
-        <p><strong>${placeOf(one)}</strong>, ${span(one.first, one.last)}: ${amount(one, period)} <${State} of=${one} /></p>
+        <p><strong>${placeOf(one)}</strong>, ${fmt.span(one.first, one.last)}: ${amount(one, period)} <${State} of=${one} /></p>
         ${doing === "changing" && html`<${OverrideForm} ...${{ period, rows, start: one, onDone }} onClose=${back} save=${(body) => api.put(path, body, { headers })} />`}
         ${doing === "withdrawing" && html`<${Withdraw} path=${path} headers=${headers} onClose=${back} onDone=${onDone} />`}
         ${doing === "looking" &&
@@ -106,13 +109,13 @@ function Days({ days }) {
   return html`<${Table} caption=${t("override.days")} columns=${columns} rows=${days} rowKey=${(day) => day.date} empty=${t("override.no-days")} />`;
 }
 
-function History({ versions = [], period }) {
+function History({ versions, period }) {
   const columns = [
     { label: t("override.version"), isHead: true, isNumber: true, cell: (one) => fmt.number(one.version) },
-    { label: t("override.at"), cell: (one) => fmt.moment(one.made_at ?? one.at) },
-    { label: t("override.by"), cell: (one) => one.made_by ?? one.by },
-    { label: t("override.what"), cell: (one) => (one.how ? html`${amount(one, period)}, ${span(one.first, one.last)}` : "–") },
-    { label: t("override.reason"), cell: (one) => one.reason ?? "" },
+    { label: t("override.at"), cell: (one) => fmt.moment(one.made_at) },
+    { label: t("override.by"), cell: (one) => who(one.made_by) },
+    { label: t("override.what"), cell: (one) => (one.is_withdrawn ? t("override.state.withdrawn") : `${amount(one, period)}, ${fmt.span(one.first, one.last)}`) },
+    { label: t("override.reason"), cell: (one) => one.is_withdrawn ? "" : one.reason },
   ];
-  return html`<${Table} caption=${t("override.history")} columns=${columns} rows=${versions} rowKey=${(one) => one.version} empty=${t("override.no-history")} />`;
+  return html`<${Table} caption=${t("override.history")} columns=${columns} rows=${versions} rowKey=${(one) => one.version} />`;
 }

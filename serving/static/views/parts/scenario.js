@@ -10,7 +10,7 @@ import { plansOf } from "../scenarios.js";
 import { amount, ChangeFields, draftOf, read } from "./change.js";
 import { STEPS } from "./forecast_data.js";
 import { ALL, FIELDS, isSame, nodeOf, paramsOf, placeOf } from "./node.js";
-import { Diverging, pieces, signedPieces, span } from "./numbers.js";
+import { Diverging, pieces, signedPieces, who } from "./numbers.js";
 import { Search } from "./search.js";
 import { Tree } from "./tree.js";
 
@@ -41,13 +41,13 @@ function Whole({ tenant, may, path, etag, one, query, scenarios, again }) {
   });
   const columns = [
     { label: t("node"), isHead: true, cell: placeOf },
-    { label: t("override.when"), cell: (change) => span(change.first, change.last) },
+    { label: t("override.when"), cell: (change) => fmt.span(change.first, change.last) },
     { label: t("override.what"), isNumber: true, cell: (change) => amount(change, period) },
     { label: t("actions"), cell: (change) => isWriter && html`<button type="button" class="bad" aria-label=${t("scenario.take-out-of", { place: placeOf(change) })} disabled=${drop.isBusy} onClick=${() => drop.run(change)}>${t("scenario.take-out")}</button>` },
   ];
   return html`
     <p><a href=${href(tenant, "scenarios")}>← ${t("place.scenarios")}</a></p>
-    <${Heading} note=${t("scenario.of-night", { night: fmt.date(one.night), by: one.made_by })}>${one.name}<//>
+    <${Heading} note=${t("scenario.of-night", { night: fmt.date(one.night), by: who(one.made_by) })}>${one.name}<//>
     ${one.is_behind && html`<${Notice} kind="warn"><p>${t("scenario.behind", { night: fmt.date(one.night) })}</p>
       ${isWriter && html`<button type="button" disabled=${rebase.isBusy} onClick=${() => rebase.run()}>${t("scenario.rebase")}</button>`}<//>`}
     ${[drop, rebase].map((work) => work.error && html`<${Problem} error=${work.error} />`)}

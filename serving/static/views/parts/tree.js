@@ -2,8 +2,8 @@
 
 import { api, at as address } from "../../api.js";
 import { fmt, t } from "../../i18n.js";
-import { html, Problem, useEffect, useRef, useState } from "../../ui.js";
-import { ALL, holds, isSame, keyOf, nameOf, nodeOf, paramsOf } from "./node.js";
+import { html, useEffect, useRef, useState } from "../../ui.js";
+import { ALL, childOf, hasForecast, holds, isSame, keyOf, nameOf, nodeOf, paramsOf } from "./node.js";
 import { Change, changeOf } from "./numbers.js";
 
 const PAGE = 100;
@@ -21,14 +21,16 @@ export function Tree({ tenant, selected, reveal, onSelect }) {
   /** The children of a node, asked for once. */
   function children(node) {
     const key = keyOf(node);
-    if (!asked.current.has(key)) asked.current.set(key, load(key, () => api.get(address(tenant, "hierarchy"), { ...paramsOf(node), limit: PAGE }), []));
+    if (!asked.current.has(key)) asked.current.set(key, load(node, hierarchy(tenant, node), []));
     return asked.current.get(key);
   }
 
-  async function load(key, ask, before) {
+  async function load(node, path, before) {
+    const key = keyOf(node);
     try {
-      const answer = await ask();
-      const found = { items: [...before, ...answer.children], next: answer.next, total: answer.total, top: answer.node };
+      const answer = await api.get(path);
+      const below = answer.children.map((row) => childOf(node, row));
+      const found = { items: [...before, ...below], next: answer.next, total: answer.total };
       setKids((held) => new Map(held).set(key, found));
       return found;
     } catch (error) {
@@ -75,10 +77,13 @@ export function Tree({ tenant, selected, reveal, onSelect }) {
   }
 
   function act(row) {
-    if (row.more) {
-      const held = kids.get(row.more);
-      load(row.more, () => api.get(held.next), held.items);
-    } else onSelect(nodeOf(row.node));
+    if (row.error) children(rows.find((other) => other.id === row.parent).node);
+    else if (row.more) {
+      const held = kids.get(row.parent);
+      load(row.more, held.next, held.items);
+    } else if (hasForecast(row.node)) onSelect(nodeOf(row.node));
+    else if (open.has(row.id)) collapse(row.node);
+    else expand(row.node);
   }
 
   function onKeyDown(event) {
@@ -128,6 +133,9 @@ export function Tree({ tenant, selected, reveal, onSelect }) {
   </ul>`;
 }
 
+/** The address of what lies below a node. It has parameters that are empty on purpose. */
+const hierarchy = (tenant, node) => `${address(tenant, "hierarchy")}?${new URLSearchParams({ ...paramsOf(node), limit: PAGE })}`;
+
 /** The rows that are seen, from top to bottom: {id, parent, depth, place, of, node} or, instead of a node, `more` or `error`. */
 function flatten(node, kids, open, depth = 1, parent = null, place = 1, of = 1) {
   const key = keyOf(node);
@@ -135,22 +143,22 @@ function flatten(node, kids, open, depth = 1, parent = null, place = 1, of = 1) 
   const held = open.has(key) ? kids.get(key) : null;
   if (!held) return rows;
   held.items.forEach((child, i) => rows.push(...flatten(child, kids, open, depth + 1, key, i + 1, held.total)));
-  if (held.next) rows.push({ id: `${key}+`, parent: key, depth: depth + 1, more: key, left: held.total - held.items.length });
+  if (held.next) rows.push({ id: `${key}+`, parent: key, depth: depth + 1, more: node, left: held.total - held.items.length });
   if (held.error) rows.push({ id: `${key}!`, parent: key, depth: depth + 1, error: held.error });
   return rows;
 }
 
 function Row({ id, depth, place, of, node, more, left, error, busy, isOpen, isSelected, isFocus, onToggle, onAct }) {
-  const name = node ? nameOf(node) : more ? t("tree.more", { n: left }) : error.message;
-  const label = node ? [name, t("tree.units", { units: fmt.number(node.units) }), changeOf(node) && t("tree.change", { change: changeOf(node).text })].filter(Boolean).join(", ") : name;
+  const name = node ? nameOf(node) : more ? t("tree.more", { n: left }) : t("tree.failed");
+  const label = node ? [name, node.units !== null && t("tree.units", { units: fmt.number(node.units) }), changeOf(node) && t("tree.change", { change: changeOf(node).text })].filter(Boolean).join(", ") : name;
   return html`<li
     role="treeitem"
     data-key=${id}
     aria-level=${depth}
     aria-setsize=${of}
     aria-posinset=${place}
-    aria-expanded=${node?.has_children ? isOpen : undefined}
-    aria-selected=${node ? Boolean(isSelected) : undefined}
+    aria-expanded=${node?.has_children ? String(isOpen) : undefined}
+    aria-selected=${node ? String(Boolean(isSelected)) : undefined}
     aria-busy=${busy ? "true" : undefined}
     aria-label=${label}
     tabindex=${isFocus ? 0 : -1}
@@ -159,6 +167,6 @@ function Row({ id, depth, place, of, node, more, left, error, busy, isOpen, isSe
   >
     <span class="tree-sign" onClick=${(event) => node?.has_children && (event.stopPropagation(), onToggle())}>${node?.has_children ? (isOpen ? "▾" : "▸") : ""}</span>
     <span class="tree-name">${name}${busy ? " …" : ""}</span>
-    ${node && html`<span class="tree-units">${fmt.number(node.units)}</span><${Change} row=${node} />`}
+    ${node && node.units !== null && html`<span class="tree-units">${fmt.number(node.units)}</span><${Change} row=${node} />`}
   </li>`;
 }

@@ -17,7 +17,7 @@ export function Why({ told }) {
     <h2>${t("why.title")}</h2>
     <p>${told.text[language()]}</p>
     ${told.fallback_reason && html`<p class="hint">${t("why.fallback", { reason: told.fallback_reason })}</p>`}
-    <div class="columns">
+    <div class="pair">
       <${Drivers} told=${told} />
       ${told.changes && html`<${Changes} changes=${told.changes} />`}
     </div>
@@ -40,9 +40,9 @@ function Drivers({ told }) {
   const factors = Object.fromEntries(Object.entries(told.factors).map(([name, days]) => [name, sum(days)]));
   return html`<${Steps}
     title=${t("why.drivers")}
-    first=${[t("why.driver.level"), pieces(told.drivers.level)]}
+    first=${[t("why.driver.level"), told.drivers.level]}
     steps=${movers(told.drivers, factors, false)}
-    last=${[t("why.total"), pieces(told.units_q50)]}
+    last=${[t("why.total"), told.units_q50]}
   />`;
 }
 
@@ -51,9 +51,9 @@ function Changes({ changes }) {
   return html`<div>
     <${Steps}
       title=${t("why.changes", { date: fmt.date(night) })}
-      first=${[t("why.before"), pieces(units_before)]}
+      first=${[t("why.before"), units_before]}
       steps=${movers(changes.drivers, changes.factors, true)}
-      last=${[t("why.now"), html`${pieces(units_now)}${share !== null && html` <span class="small">(${fmt.percent(share, 1, true)})</span>`}`]}
+      last=${[t("why.now"), units_now, share]}
     />
     <p class="hint">
       ${t("why.compared", { n: changes.periods })}
@@ -63,17 +63,19 @@ function Changes({ changes }) {
   </div>`;
 }
 
-/** A table that adds up: where it begins, what comes to it and what goes, where it ends. */
+/** A table that adds up: where it begins, what comes to it and what goes, where it ends (and by what share it moved). */
 function Steps({ title, first, steps, last }) {
   const most = Math.max(...steps.map(([, units]) => Math.abs(units)), 1e-9);
+  const ends = [first[1], last[1]]; // all are shown with as many decimals as these, so that they are seen to add up
+  const [, , share = null] = last;
   const rows = [
-    { name: first[0], shown: first[1] },
-    ...steps.map(([name, units]) => ({ name, shown: signedPieces(units), share: units / most })),
-    { name: last[0], shown: last[1], isLast: true },
+    { name: first[0], shown: pieces(first[1], ends) },
+    ...steps.map(([name, units]) => ({ name, shown: signedPieces(units, ends), share: units / most })),
+    { name: last[0], shown: html`${pieces(last[1], ends)}${share !== null && html` <span class="small">(${fmt.percent(share, 1, true)})</span>`}`, isLast: true },
   ];
   const columns = [
     { label: t("why.driver"), isHead: true, cell: (row) => (row.isLast ? html`<strong>${row.name}</strong>` : row.name) },
-    { label: "", kind: "picture", cell: (row) => row.share !== undefined && html`<${Diverging} share=${row.share} />` },
+    { label: html`<span class="unseen">${t("why.picture")}</span>`, kind: "picture", cell: (row) => row.share !== undefined && html`<${Diverging} share=${row.share} />` },
     { label: t("pieces"), isNumber: true, cell: (row) => (row.isLast ? html`<strong>${row.shown}</strong>` : row.shown) },
   ];
   return html`<${Table} caption=${title} columns=${columns} rows=${rows} />`;
@@ -85,7 +87,7 @@ function Cases({ told }) {
     { label: t("why.night"), isHead: true, cell: (one) => fmt.date(one.night) },
     { label: t("why.series"), cell: (one) => (one.series === own ? t("why.itself") : one.series) },
     { label: t("why.alike"), cell: (one) => t(`why.alike.${ALIKE.find(({ below }) => one.distance < below).word}`) },
-    { label: t("why.weeks"), cell: (one) => html`<${Bars} values=${one.units_weeks} /> <span class="small">${one.units_weeks.map(pieces).join(" · ")}</span>` },
+    { label: t("why.weeks"), cell: (one) => html`<${Bars} values=${one.units_weeks} /> <span class="small">${one.units_weeks.map((units) => pieces(units, one.units_weeks)).join(" · ")}</span>` },
     { label: t("why.sum"), isNumber: true, cell: (one) => pieces(one.units) },
   ];
   return html`<${Table} caption=${t("why.cases")} columns=${columns} rows=${told.cases} rowKey=${(one) => one.night + one.series} />
