@@ -201,7 +201,7 @@ function Numbers({ model, caption, range }) {
   const [isOpen, setOpen] = useState(false);
   const box = useRef(null);
   useEffect(() => {
-    const [scroll, row] = ["[role=region]", `tbody tr:nth-child(${rows.findIndex((i) => model.dates[i] > model.boundary) + 1})`].map((it) => box.current.querySelector(it));
+    const [scroll, row] = [".scroll", `tbody tr:nth-child(${rows.findIndex((i) => model.dates[i] > model.boundary) + 1})`].map((it) => box.current.querySelector(it));
     if (row) scroll.scrollTop = row.offsetTop - 2 * row.offsetHeight; // what is to come is read first
   }, [isOpen, model]);
   const rows = model.dates.flatMap((date, i) => (seconds(date) >= range[0] && seconds(date) <= range[1] ? [i] : []));

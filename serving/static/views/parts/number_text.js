@@ -10,6 +10,7 @@ export function numberOf(text, language) {
   const marks = typed.match(/[.,]/g) ?? [];
   const last = marks.at(-1);
   const isGrouped = new RegExp(`^-?\\d{1,3}(\\${last ?? "."}\\d{3})+$`).test(typed) && (marks.length > 1 || last === thousands);
+  if (!isGrouped && marks.filter((mark) => mark === last).length > 1) return null;
   const decimal = last && !isGrouped ? last : null;
   const plain = [...typed].map((letter, i) => (letter === decimal && i === typed.lastIndexOf(decimal) ? "." : /[.,]/.test(letter) ? "" : letter)).join("");
   return /^-?(\d+\.?\d*|\.\d+)$/.test(plain) ? Number(plain) : null;

@@ -1,0 +1,309 @@
+"""The planner's morning in the page: from an exception over its forecast and why to an override and what became of it."""
+
+import re
+
+import pytest
+from planner import write_planner
+
+from serving.web import FOLDER
+
+WORDS = {
+    "tr": {
+        "override": "Tahmini düzelt",
+        "percent": "Yüzde (azaltmak için −)",
+        "reason": "Gerekçe",
+        "save": "Düzeltmeyi kaydet",
+        "why": "Neden bu tahmin?",
+        "told": "Önümüzdeki 28 gün için 280 adet.",
+        "baseline": "Tahmin",
+        "final": "Düzeltilmiş plan",
+        "table": "Sayıları tablo olarak göster",
+        "typed": "12,5",
+        "shown": "+%12,5",
+        "details": "ayrıntı",
+        "withdraw": "Geri al",
+    },
+    "en": {
+        "override": "Override the forecast",
+        "percent": "Percent (− to lower)",
+        "reason": "Reason",
+        "save": "Save the override",
+        "why": "Why this forecast?",
+        "told": "280 pieces in the next 28 days.",
+        "baseline": "Forecast",
+        "final": "Final plan",
+        "table": "Show the numbers as a table",
+        "typed": "12.5",
+        "shown": "+12.5%",
+        "details": "details",
+        "withdraw": "Withdraw",
+    },
+}
+CHANGED = "#/acme/forecast/ankara/RLM-6204"
+HEADING = "Rulman 6204 2RS"
+REASON = "Müşteri siparişini öne çekti"
+
+
+@pytest.fixture
+def planner_site(make_site):
+    """With the planner ayse, who has a second factor, and the viewer can."""
+    made = make_site()
+    write_planner(made.plant)
+    made.user()
+    made.user("can", acme="viewer")
+    return made
+
+
+@pytest.fixture
+def open_page(planner_site, make_page, enter):
+    """Opens an address of the page for a user who has signed in."""
+
+    def open_it(address, language="tr", name="ayse", width=1280):
+        page = make_page(planner_site, width)
+        page.add_init_script(f"localStorage.setItem('uretimiq.language', '{language}')")
+        enter(page, planner_site, name)
+        page.goto(f"/app/{address}")
+        return page
+
+    return open_it
+
+
+def override(page, words, value):
+    page.get_by_role("button", name=words["override"]).click()
+    page.get_by_label(words["percent"]).fill(value)
+    page.get_by_label(words["reason"]).fill(REASON)
+    page.get_by_role("button", name=words["save"]).click()
+    page.get_by_role("dialog").wait_for(state="detached")
+
+
+def rows_of(page, heading):
+    """The cells of a table under a heading, by the words of its columns."""
+    table = page.locator("section", has=page.get_by_role("heading", name=heading)).locator("table").first
+    table.wait_for()
+    names = table.locator("thead th").all_inner_texts()
+    return [
+        dict(zip(names, row.locator("th, td").all_inner_texts(), strict=True)) for row in table.locator("tbody tr").all()
+    ]
+
+
+@pytest.mark.parametrize("language", ["tr", "en"])
+def test_from_an_exception_to_an_override(planner_site, make_page, enter, language):
+    words = WORDS[language]
+    planner_site.second_factor("ayse")
+    page = make_page(planner_site)
+    page.add_init_script(f"localStorage.setItem('uretimiq.language', '{language}')")
+
+    enter(page, planner_site)
+    page.locator(f"main a[href='{CHANGED}']").first.click()
+    page.get_by_role("heading", name=HEADING).wait_for()
+    why = page.locator("section", has=page.get_by_role("heading", name=words["why"]))
+    assert words["told"] in why.inner_text()
+
+    override(page, words, words["typed"])
+
+    page.locator(".figures dt", has_text=words["final"]).wait_for()
+    page.get_by_text(words["table"]).click()
+    first = page.locator(".chart-numbers tbody tr", has=page.locator("th", has_text="2 Mar 2026")).first
+    first.wait_for()
+    names = page.locator(".chart-numbers thead th").all_inner_texts()
+    day = dict(zip(names, first.locator("th, td").all_inner_texts(), strict=True))
+    assert set(day) >= {words["baseline"], words["final"]}
+    baseline, final = number(day[words["baseline"]]), number(day[words["final"]])
+    assert baseline == pytest.approx(40 * 2.4 * 1.2, abs=0.5)
+    assert final == pytest.approx(40 * 2.4 * 1.2 * 1.125, abs=0.5)
+
+
+def number(text):
+    """Of a number in either language that has no thousands."""
+    return float(text.replace(",", "."))
+
+
+def test_an_override_is_listed_with_its_reason_and_withdrawn(open_page):
+    words = WORDS["tr"]
+    page = open_page(CHANGED)
+    override(page, words, "10")
+    page.goto("/app/#/acme/overrides")
+    row = page.locator("tbody tr", has_text=REASON)
+    assert "+%10" in row.inner_text()
+    assert "ayse" in row.inner_text()
+
+    row.get_by_role("button", name=words["details"]).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name=words["withdraw"]).click()
+    dialog.get_by_role("button", name=words["withdraw"]).click()
+    dialog.wait_for(state="detached")
+
+    page.get_by_text("Geçerli bir düzeltme yok").wait_for()
+    page.goto("/app/#/acme/overrides?state=withdrawn")
+    page.locator("tbody tr", has_text=REASON).wait_for()
+
+
+def test_an_override_is_changed_and_its_history_tells_both(open_page):
+    words = WORDS["en"]
+    page = open_page(CHANGED, "en")
+    override(page, words, "10")
+    page.get_by_role("button", name=words["details"]).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Change").click()
+    dialog.get_by_label(words["percent"]).fill("-5")
+    dialog.get_by_role("button", name=words["save"]).click()
+    dialog.wait_for(state="detached")
+
+    page.get_by_role("button", name=words["details"]).click()
+    told = page.get_by_role("dialog").locator("table").last.inner_text()
+
+    assert "+10%" in told
+    assert "-5%" in told
+
+
+def test_what_another_has_changed_meanwhile_is_not_written_over(open_page):
+    words = WORDS["en"]
+    page = open_page(CHANGED, "en")
+    override(page, words, "10")
+    other = open_page(CHANGED, "en")
+    for window in (page, other):
+        window.get_by_role("button", name=words["details"]).click()
+        window.get_by_role("dialog").get_by_role("button", name="Change").click()
+        window.get_by_role("dialog").get_by_label(words["percent"]).fill("20")
+    page.get_by_role("dialog").get_by_role("button", name=words["save"]).click()
+    page.get_by_role("dialog").wait_for(state="detached")
+
+    other.get_by_role("dialog").get_by_role("button", name=words["save"]).click()
+
+    assert "Somebody else has changed this" in other.get_by_role("alert").inner_text()
+
+
+def test_without_a_reason_nothing_is_saved(open_page):
+    words = WORDS["tr"]
+    page = open_page(CHANGED)
+    page.get_by_role("button", name=words["override"]).click()
+    page.get_by_label(words["percent"]).fill("abc")
+
+    page.get_by_role("button", name=words["save"]).click()
+
+    said = page.get_by_role("dialog").get_by_role("alert").all_inner_texts()
+    assert said == ["Bir sayı yazın, örneğin 12,5.", "Gerekçeyi yazın: sonra bakanlar ve siz anlayabilesiniz."]
+
+
+def test_a_viewer_sees_the_forecast_and_can_override_nothing(open_page):
+    page = open_page(CHANGED, name="can")
+    page.get_by_role("heading", name=HEADING).wait_for()
+
+    assert page.get_by_role("button", name=WORDS["tr"]["override"]).count() == 0
+
+
+def test_the_dialogue_is_used_by_keyboard_alone(open_page):
+    page = open_page(CHANGED, "en")
+    button = page.get_by_role("button", name=WORDS["en"]["override"])
+    button.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    dialog.wait_for()
+    seen = set()
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        seen.add(page.evaluate("document.activeElement.closest('dialog') ? 'in' : document.activeElement.tagName"))
+
+    page.keyboard.press("Escape")
+
+    assert seen <= {"in", "BODY"}  # between the last and the first the browser's own bar has its turn
+    dialog.wait_for(state="detached")
+    assert button.evaluate("it => it === document.activeElement")
+
+
+def test_the_tree_is_walked_by_keyboard(open_page):
+    page = open_page("#/acme/forecast", "en")
+    tree = page.get_by_role("tree")
+    tree.get_by_role("treeitem", name=re.compile("^ankara")).wait_for()
+    tree.locator("[tabindex='0']").focus()
+
+    def at():
+        return page.evaluate("document.activeElement.querySelector('.tree-name')?.innerText")
+
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowDown")
+    first = at()
+    page.keyboard.press("a")
+    page.keyboard.press("ArrowRight")
+    tree.get_by_role("treeitem", name=re.compile("^Rulmanlar")).wait_for()
+    page.keyboard.press("ArrowRight")
+    inside = page.evaluate("document.activeElement.getAttribute('aria-level')")
+    page.keyboard.press("r")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Rulmanlar").wait_for()
+    page.keyboard.press("ArrowLeft")
+
+    assert first in {"ankara", "bursa", "izmir"}
+    assert inside == "3"
+    assert at() == "ankara"
+    assert page.url.endswith("#/acme/forecast?site=ankara&product_group=Rulmanlar")
+
+
+def test_a_product_is_found_without_turkish_letters(open_page):
+    page = open_page("#/acme/forecast", "tr")
+
+    page.get_by_role("searchbox").fill("isiya")
+    page.locator(".found a").first.click()
+
+    page.get_by_role("heading", name="V kayışı B68, ısıya dayanıklı").wait_for()
+
+
+def test_the_chart_is_read_with_the_arrow_keys(open_page):
+    page = open_page(CHANGED, "tr")
+    chart = page.get_by_role("slider")
+    chart.focus()
+
+    page.keyboard.press("ArrowRight")
+
+    told = chart.get_attribute("aria-valuetext")
+    assert told.startswith("3 Mart 2026 Sal, ")
+    assert "Tahmin 115" in told
+    assert page.locator(".chart-tip").is_visible()
+
+
+def test_a_node_shows_the_sum_of_what_it_holds(open_page):
+    page = open_page("#/acme/forecast?site=ankara", "en")
+    rows = rows_of(page, "What it holds, largest change first")
+
+    total = page.locator(".figures dd.main").first.inner_text()
+
+    assert sum(int(row["Forecast"].replace(",", "")) for row in rows) == pytest.approx(
+        int(total.replace(",", "")), abs=len(rows)
+    )
+    assert rows[0]["Product or group"] == "Rulmanlar"
+
+
+@pytest.fixture(scope="module")
+def module(browser):
+    """Calls a function of a module of the page."""
+    page = browser.new_page()
+
+    def serve(route):
+        path = FOLDER / route.request.url.split("/", 3)[3]
+        route.fulfill(path=path) if path.is_file() else route.fulfill(body="<p>", content_type="text/html")
+
+    page.route("**/*", serve)
+    page.goto("http://uretimiq.example/")
+    run = "async ([name, fn, given]) => (await import(`/${name}`))[fn](...given)"
+    yield lambda name, function, *given: page.evaluate(run, [name, function, given])
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        ("12,5", "tr", 12.5),
+        ("12.5", "tr", 12.5),
+        ("1.250", "tr", 1250),
+        ("1.250", "en", 1.25),
+        ("1,250", "en", 1250),
+        ("1.250,5", "en", 1250.5),
+        ("−3", "tr", -3),
+        ("%20", "tr", 20),
+        ("1,2,3", "tr", None),
+        ("zehn", "en", None),
+        ("", "en", None),
+    ],
+)
+def test_numbers_are_read_as_people_write_them(text, language, expected, module):
+    assert module("views/parts/number_text.js", "numberOf", text, language) == expected
