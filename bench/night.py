@@ -195,7 +195,15 @@ def main() -> None:
     steps = result["night"]["steps"]
     told = " | ".join(
         str(steps.get(job, ""))
-        for job in ("ingest", "silver", "features", "forecast-demand", "explain-demand", "follow-demand")
+        for job in (
+            "ingest",
+            "silver",
+            "features",
+            "forecast-demand",
+            "demand-series",
+            "explain-demand",
+            "follow-demand",
+        )
     )
     print(
         f"| {options.tenants} x {options.series} | {told} | {result['night']['wall']} | {result['night']['peak_mib']:,} |"

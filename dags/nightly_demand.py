@@ -10,6 +10,7 @@ bronze becomes **silver**, **features** and the **forecast** of the next 28 days
   The API serves such a tenant's last good forecast and says how old it is.
 * **follow_demand** scores the nights of a week and of four weeks ago, watches for drift, and promotes the challenger or
   rolls the champion back where the evidence suffices: from the next night on. Of tenants that count in days alone.
+* **demand_series** writes what the planner's page shows beside the forecasts: names, prices, the last two years, events.
 * What is published is explained afterwards: a forecast waits for no explanation, and stays if one fails.
 * To run one tenant's night again: trigger with `tenants` and `date`, here or as
   `uretimiq run nightly --tenant T --date D`.
@@ -38,6 +39,14 @@ def nightly_demand() -> None:
             outlets=[FORECAST],
         ),
         [
+            # before the two others, which people wait for less
+            step(
+                "demand_series",
+                "run demand-series --defer-failures",
+                limit=timedelta(hours=1),
+                inlets=[SILVER, FORECAST],
+                priority_weight=2,
+            ),
             step("explain_demand", "run explain-demand --defer-failures", limit=timedelta(hours=1), inlets=[FORECAST]),
             step(
                 "follow_demand",
@@ -47,7 +56,7 @@ def nightly_demand() -> None:
                 outlets=[MODELS],
             ),
         ],
-        verdict("silver", "features", "forecast-demand", "explain-demand", "follow-demand"),
+        verdict("silver", "features", "forecast-demand", "demand-series", "explain-demand", "follow-demand"),
     )
 
 

@@ -40,6 +40,12 @@ def _forecast_demand() -> Run:
     return run
 
 
+def _demand_series() -> Run:
+    from jobs.demand_series import run
+
+    return run
+
+
 def _follow_demand() -> Run:
     from jobs.follow_demand import run
 
@@ -79,6 +85,12 @@ FORECAST_DEMAND = Job(
     _forecast_demand,
     after=("silver", "features"),
 )
+DEMAND_SERIES = Job(
+    "demand-series",
+    "Write each series' name, group, price, last two years and events beside its forecast.",
+    _demand_series,
+    after=("silver", "features", "forecast-demand"),
+)
 EXPLAIN_DEMAND = Job(
     "explain-demand",
     "Explain each series' forecast: drivers, nearest past cases, what changed.",
@@ -89,5 +101,5 @@ HOUSEKEEPING = Job(
     "housekeeping", "Compact, vacuum and apply the retention of every table.", _housekeeping, by_tenant=False
 )
 
-NIGHT = (SILVER, FEATURES, FORECAST_DEMAND, EXPLAIN_DEMAND, FOLLOW_DEMAND)
+NIGHT = (SILVER, FEATURES, FORECAST_DEMAND, DEMAND_SERIES, EXPLAIN_DEMAND, FOLLOW_DEMAND)
 JOBS = {job.name: job for job in (INGEST, *NIGHT, TRAIN_DEMAND, HOUSEKEEPING)}

@@ -119,22 +119,52 @@ def query(
 
     The table, or an earlier version of it, is streamed and not loaded; one that does not exist has no rows.
     """
-    import duckdb
-    import pyarrow.dataset as ds
-    from deltalake import DeltaTable
-    from deltalake.exceptions import TableNotFoundError
+    return Stream(settings, contract, zone, version).answer(sql, values).to_pylist()
 
-    zone = zone or contract.zone
-    texts = {field.name for field in contract.schema_in(zone) if field.type == pa.string()}
-    repeated = texts & {"object_key", "content_hash", *contract.keys}  # one text for thousands of rows
-    place = settings.place(contract, zone)
-    try:
-        table = DeltaTable(place, version=version, storage_options=settings.delta_rs_options)
-        options = ds.ParquetReadOptions(dictionary_columns=repeated)
-        rows: Any = table.to_pyarrow_dataset(filesystem=settings.arrow_files(place), parquet_read_options=options)
-    except TableNotFoundError:
-        rows = contract.schema_in(zone).empty_table()
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.register("rows", rows)
-        return connection.sql(sql, params=values or {}).to_arrow_table().to_pylist()
+
+class Stream:
+    """One version of a table, opened once, for questions of which each streams the rows that it needs."""
+
+    def __init__(
+        self, settings: Settings, contract: Contract, zone: Zone | None = None, version: int | None = None
+    ) -> None:
+        from deltalake import DeltaTable
+        from deltalake.exceptions import TableNotFoundError
+
+        zone = zone or contract.zone
+        place = settings.place(contract, zone)
+        self._schema = contract.schema_in(zone)
+        self._files = settings.arrow_files(place)
+        texts = {field.name for field in self._schema if field.type == pa.string()}
+        self._repeated = texts & {"object_key", "content_hash", *contract.keys}  # one text for thousands of rows
+        self._table: DeltaTable | None
+        try:
+            self._table = DeltaTable(place, version=version, storage_options=settings.delta_rs_options)
+        except TableNotFoundError:
+            self._table = None
+
+    def answer(
+        self, sql: str, values: dict[str, Any] | None = None, *, only: str | None = None, **tables: pa.Table
+    ) -> pa.Table:
+        """Answer `sql` over `rows`, which are the table's, and `tables`, by their names; as `query` does.
+
+        Files in which no row can satisfy the condition `only` (on partitions, keys and times) are not opened.
+        """
+        import duckdb
+
+        with duckdb.connect() as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            for name, table in tables.items():
+                connection.register(name, table)
+            connection.register("rows", self._rows(only))
+            return connection.sql(sql, params=values or {}).to_arrow_table()
+
+    def _rows(self, only: str | None) -> Any:
+        import pyarrow.dataset as ds
+
+        if self._table is None:
+            return self._schema.empty_table()
+        options = ds.ParquetReadOptions(dictionary_columns=self._repeated)
+        return self._table.to_pyarrow_dataset(
+            filesystem=self._files, parquet_read_options=options, file_pruning_predicate=only
+        )

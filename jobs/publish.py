@@ -32,8 +32,10 @@ class Passed(NamedTuple):
             ctx.done(tenant, count)
 
 
-def publish(ctx: Context, tables: Mapping[Contract, Mapping[str, pd.DataFrame]]) -> Passed:
-    """Check the rows of each tenant in each table, then replace its night's, a commit a table.
+def publish(
+    ctx: Context, tables: Mapping[Contract, Mapping[str, pd.DataFrame]], *, every_night: bool = False
+) -> Passed:
+    """Check the rows of each tenant in each table, then replace its night's, or those of `every_night`, a commit a table.
 
     A tenant that is blocked in one table keeps in all what it has. The rows that are counted are those of the first table.
     """
@@ -45,12 +47,12 @@ def publish(ctx: Context, tables: Mapping[Contract, Mapping[str, pd.DataFrame]])
         for contract, frame in frames.items():
             there = [tenant for tenant, rows in tables[contract].items() if len(rows)]
             blocked |= doors.check(ctx, frame, contract, Zone.GOLD, tenants=there).blocked if there else {}
-        of_night = f"night_month = '{ctx.night:%Y-%m}' AND night = DATE'{ctx.night}'"
+        of_night = "" if every_night else f" AND night_month = '{ctx.night:%Y-%m}' AND night = DATE'{ctx.night}'"
         for contract, frame in frames.items():
             among = [tenant for tenant in tables[contract] if tenant not in blocked]
             if among:
                 of_passed = in_set("tenant", among)
-                ctx.lake.replace(frame.where(of_passed), contract, Zone.GOLD, where=f"{of_passed} AND {of_night}")
+                ctx.lake.replace(frame.where(of_passed), contract, Zone.GOLD, where=of_passed + of_night)
     counted = next(iter(tables.values()), {})
     return Passed({t: len(rows) for t, rows in counted.items() if t not in blocked}, blocked)
 

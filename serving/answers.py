@@ -91,6 +91,11 @@ class Reply:
         pieces = arrow_pieces(rows, contract) if form == "arrow" else csv_pieces(rows, bom)
         return StreamingResponse(pieces, media_type=ARROW if form == "arrow" else CSV, headers=headers)
 
+    def file(self, content: bytes, media_type: str, name: str) -> Response:
+        """A whole file of that name."""
+        headers = self._headers() | {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
+        return Response(content, media_type=media_type, headers=headers)
+
     def _headers(self) -> dict[str, str]:
         """Tag, night and age, for those who read CSV or only the headers."""
         headers, head = {"Cache-Control": "private, no-cache", "Vary": "Accept", "ETag": self.tag}, self.head
@@ -101,15 +106,3 @@ class Reply:
             headers["Uretimiq-Age-Days"] = str(head["age_days"])
             headers["Uretimiq-Model-Version"] = quote(head["model_version"] or "")
         return headers
-
-
-def add_conditions(document: dict[str, Any]) -> None:
-    """Tell in `document`, of each address that answers 304, with which header that is asked."""
-    header = {"name": "If-None-Match", "in": "header", "required": False, "schema": {"type": "string"}}
-    header["description"] = "The ETag of an answer that the caller has: if nothing has changed since, 304 says so"
-    tag = {"description": "Of this answer, for If-None-Match", "schema": {"type": "string"}}
-    for operations in document["paths"].values():
-        for operation in operations.values():
-            if "304" in operation["responses"]:
-                operation.setdefault("parameters", []).append(header)
-                operation["responses"]["200"].setdefault("headers", {})["ETag"] = tag

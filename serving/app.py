@@ -11,14 +11,16 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
-from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import select
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES
 
 from expectations.settings import Settings
-from serving import answers, examples, page, problems, schemas, web
+from serving import examples, page, problems, schemas, web
 from serving.board.routes import board_router
+from serving.board.stale import stale_overrides
+from serving.document import document
+from serving.exchange.routes import exchange_router
 from serving.explanations import Explanations
 from serving.forecasts import Forecasts
 from serving.idempotency import Idempotency
@@ -26,7 +28,6 @@ from serving.identity import oidc_config, secret
 from serving.identity.access import Guard
 from serving.identity.admin_routes import AdminRoutes
 from serving.identity.auth_routes import AuthRoutes, Door
-from serving.identity.documents import add_security
 from serving.identity.limits import InRedis, Limits, Memory
 from serving.identity.me_routes import MeRoutes
 from serving.identity.oidc import Company
@@ -34,13 +35,16 @@ from serving.identity.oidc_routes import OidcRoutes
 from serving.identity.passwords import Passwords
 from serving.identity.service import Identity, build
 from serving.lake import Lake
+from serving.plans.routes import PlanParts
 from serving.render import json_bytes
 from serving.runs import Ledger
+from serving.series.routes import SeriesRoutes
 from serving.shield import Shield
 from serving.state.database import State, open_state
 from serving.status import EachTable, StatusRoutes
 from serving.sums import Sums
 from serving.tenants import TenantRoutes
+from serving.totals import Totals
 
 TITLE = "ÜretimIQ API"
 ABOUT = (
@@ -86,9 +90,10 @@ def create_app(
     _add_layers(app, settings, limits, identity)
     _add_health(app, forecasts, state)
     app.include_router(TenantRoutes(forecasts, Sums(lake, forecasts), Explanations(lake, forecasts), now).router)
+    totals = Totals(lake, forecasts)
+    app.include_router(SeriesRoutes(lake, forecasts, totals, now).router)
     tables = EachTable(lake)
     app.include_router(StatusRoutes(tables, ledger, now).router)
-    app.include_router(board_router(settings, lake, forecasts, tables, now))
     door = Door(limits, settings.rate_sign_in)
     app.include_router(AuthRoutes(identity, door).router)
     told = oidc_config.load(settings)
@@ -96,7 +101,12 @@ def create_app(
     app.include_router(OidcRoutes(identity, company, door).router)
     app.include_router(MeRoutes(identity, door, ledger.tenants).router)
     app.include_router(AdminRoutes(identity).router)
-    app.openapi = lambda: _document(app)  # type: ignore[method-assign]
+    plans = PlanParts(lake, forecasts, state, identity.audit, sealed, now)
+    app.include_router(plans.router)
+    stale = stale_overrides(plans.plans.stale)
+    app.include_router(board_router(settings, lake, forecasts, totals, tables, now, [stale]))
+    app.include_router(exchange_router(forecasts, plans.plans, state, identity.audit, sealed, limits, now))
+    app.openapi = lambda: document(app)  # type: ignore[method-assign]
     index = ""
 
     app.router.routes.append(web.mount(company_login=company is not None))
@@ -169,14 +179,3 @@ def _add_health(app: FastAPI, forecasts: Forecasts, state: State) -> None:
         with state.read() as connection:
             connection.execute(select(1))
         return Response(ok, media_type="application/json")
-
-
-def _document(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document, with the schema that all errors share."""
-    if not app.openapi_schema:
-        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        add_security(document, app)
-        answers.add_conditions(document)
-        document["components"]["schemas"]["Problem"] = schemas.Problem.model_json_schema()
-        app.openapi_schema = document
-    return app.openapi_schema

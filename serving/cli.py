@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import socket
 
 import click
@@ -68,6 +69,7 @@ def _serve(settings: shared.Settings, listening: socket.socket) -> None:
     import uvicorn  # here, since a refused host or --help need not load the server
 
     from serving.app import create_app
+    from serving.identity.secret import masked
     from serving.state.database import StateError
 
     try:
@@ -86,4 +88,10 @@ def _serve(settings: shared.Settings, listening: socket.socket) -> None:
         proxy_headers=bool(settings.proxies),  # else anybody could name the address that is counted for him
         forwarded_allow_ips=settings.proxies or None,
     )
+
+    def mask(record: logging.LogRecord) -> bool:
+        record.args = tuple(masked(arg) if isinstance(arg, str) else arg for arg in record.args or ())
+        return True
+
+    logging.getLogger("uvicorn.access").addFilter(mask)  # here: Config has set the loggers up
     uvicorn.Server(config).run(sockets=[listening])

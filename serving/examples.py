@@ -75,14 +75,6 @@ SUMS = {
     "next": "/v1/tenants/acme/forecasts/sums?level=site%2Fgroup&period=week&limit=1&cursor=WyI4ZjNh",
     "sums": [SUM],
 }
-SERIES = {
-    **HEAD,
-    "total": 1,
-    "next": None,
-    "series": [
-        {"site": "ankara", "product": "P-0017", "first_date": "2026-03-02", "last_date": "2026-03-29", "periods": 28}
-    ],
-}
 ONE = {
     "forecast": {
         "forecast_id": ROW["forecast_id"],
@@ -230,6 +222,6 @@ def csv_of(page: dict[str, Any]) -> str:
 
 
 def _field(value: object) -> str:
-    if value is None:
-        return ""
+    if value is None or isinstance(value, bool):
+        return "" if value is None else str(value).lower()
     return f'"{value}"' if isinstance(value, str) and not _IS_DATE.fullmatch(value) else str(value)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import accumulate
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -146,7 +146,19 @@ class Night(Held):
         return spans
 
 
-class Shelf(Generic[H]):
+class Kept(Protocol):
+    """What a shelf keeps: `key` names it, `bytes` is the memory that it takes."""
+
+    @property
+    def key(self) -> Hashable: ...
+    @property
+    def bytes(self) -> int: ...
+
+
+K = TypeVar("K", bound=Kept)
+
+
+class Shelf(Generic[K]):
     """The nights used last, at most `max_bytes` of them; each is read by one thread while others for it wait.
 
     At most READS are read at a time: reading takes several times the memory of what is kept.
@@ -154,17 +166,17 @@ class Shelf(Generic[H]):
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._nights: OrderedDict[NightKey, H] = OrderedDict()
+        self._nights: OrderedDict[Hashable, K] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
-        self._reading: dict[NightKey, threading.Lock] = {}
+        self._reading: dict[Hashable, threading.Lock] = {}
         self._reads = threading.BoundedSemaphore(READS)
 
     @property
     def bytes(self) -> int:
         return self._bytes
 
-    def find(self, key: NightKey) -> H | None:
+    def find(self, key: Hashable) -> K | None:
         """The night if it is here."""
         with self._lock:
             night = self._nights.get(key)
@@ -172,7 +184,7 @@ class Shelf(Generic[H]):
                 self._nights.move_to_end(key)
             return night
 
-    def get(self, key: NightKey, read: Callable[[], H]) -> H:
+    def get(self, key: Hashable, read: Callable[[], K]) -> K:
         """The night, read if it is not here. A night above `max_bytes` by itself is given but not kept."""
         night = self.find(key)
         if night:
@@ -190,7 +202,7 @@ class Shelf(Generic[H]):
                     self._reading.pop(key, None)
         return night
 
-    def _keep(self, night: H) -> H:
+    def _keep(self, night: K) -> K:
         if night.bytes > self._max_bytes:
             return night
         with self._lock:

@@ -60,6 +60,16 @@ KINDS = {
         "No sums of the night",
         "the night of 2026-03-01 of 'acme' has no sums: they need a champion that knows them",
     ),
+    "unknown-series": Kind(
+        404,
+        "No such series",
+        "'acme' has no series of site ankara, product P-9: take codes from /v1/tenants/acme/series",
+    ),
+    "no-series": Kind(
+        404,
+        "What was sold is not there yet",
+        "what was sold of the series of 'acme' has not been written yet: run `uretimiq run demand-series --tenant acme`",
+    ),
     "unauthorized": Kind(
         401, "Not signed in", "sign in at /v1/auth/token, or send an API key: Authorization: Bearer ...", audited=True
     ),
@@ -75,6 +85,47 @@ KINDS = {
     "locked": Kind(429, "Too many failed sign-ins", "too many failed sign-ins: try again in 60 s", audited=True),
     "too-large": Kind(413, "The body is too large", "a body may have 1048576 bytes at most", audited=True),
     "unknown-key": Kind(404, "No such key", "'acme' has no API key urt_key_4be1c07a that could be revoked"),
+    "unknown-link": Kind(404, "No such link", "'acme' has no link 9c41d07ab2f93c55 that could be revoked"),
+    "link-refused": Kind(
+        404, "The link is refused", "the link is unknown, revoked or at its end: make another one", audited=True
+    ),
+    "too-many-links": Kind(409, "Too many links", "'acme' has 200 links: revoke one that is not used"),
+    "workbook-refused": Kind(
+        422,
+        "The workbook cannot be taken",
+        "the workbook was not written here, or its hidden sheet was changed: export the plan again and edit that",
+    ),
+    "plan-changed": Kind(
+        409,
+        "The plan has changed since",
+        "these cells have changed since: D2 (104.5, now 120): export the plan again",
+    ),
+    "unknown-import": Kind(
+        404,
+        "No such import",
+        "'acme' has no import 5d1f0c7ab2f93c55: it is kept for 24 hours, import the workbook again",
+    ),
+    "import-over": Kind(409, "The import was taken", "import 5d1f0c7ab2f93c55 was taken already"),
+    "import-has-problems": Kind(
+        409, "The import cannot be taken whole", "1 cells cannot be taken (E2): mend them and import the workbook again"
+    ),
+    "busy": Kind(503, "The server is busy", "other workbooks are being written or read: ask again in 30 s"),
+    "unknown-override": Kind(404, "No such override", "'acme' has no override 9c41d07a: take the id from the list"),
+    "override-over": Kind(
+        409, "The override is over", "override 9c41d07a was withdrawn, or is at its end: make a new one"
+    ),
+    "touches-nothing": Kind(
+        422, "The change touches nothing", "no forecast of site=ankara product=P-9 from 2026-03-02 to 2026-03-08"
+    ),
+    "no-groups": Kind(
+        409, "Groups are not known yet", "the groups of 'acme' are not known yet: leave product_group out"
+    ),
+    "version-needed": Kind(
+        428, "Say which version you have seen", 'send the header If-Match with the ETag that you have seen, such as "3"'
+    ),
+    "version-changed": Kind(
+        412, "Somebody else has changed it", "it is at version 4 by now, not 3: read it again, then change it"
+    ),
     "key-used": Kind(
         422,
         "The Idempotency-Key is used",
@@ -207,5 +258,5 @@ def install(app: FastAPI) -> None:
             why = f"there is nothing at {request.url.path}: the addresses are listed at /docs"
             return refused(request, Problem("not-found", why))
         if error.status_code == 413:
-            return refused(request, Problem("too-large", KINDS["too-large"].example))
+            return refused(request, Problem("too-large", str(error.detail)))
         return answer("bad-request", str(error.detail))

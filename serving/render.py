@@ -52,7 +52,7 @@ def _json_values(column: pa.Array) -> pa.Array:
         texts = pa.array([json.dumps(value, ensure_ascii=False) for value in column.to_pylist()], pa.string())
     elif pa.types.is_floating(column.type):
         texts = pc.if_else(pc.is_finite(column), column, None).cast(pa.string())
-    elif pa.types.is_integer(column.type):
+    elif pa.types.is_integer(column.type) or pa.types.is_boolean(column.type):
         texts = column.cast(pa.string())
     else:
         texts = pc.binary_join_element_wise('"', column.cast(pa.string()), '"', "")

@@ -103,20 +103,6 @@ class OneForecast(Answer):
     trace: str = Field(description="Command that prints the way back to the files")
 
 
-class SeriesEntry(Answer):
-    site: str
-    product: str
-    first_date: date
-    last_date: date
-    periods: int = Field(description="Days or weeks that are forecast")
-
-
-class SeriesPage(Head):
-    total: int
-    next: str | None
-    series: list[SeriesEntry]
-
-
 class Drivers(Answer):
     """Pieces that add up to the forecast's medians."""
 

@@ -21,8 +21,8 @@ from serving.identity.roles import Caller
 log = logging.getLogger(__name__)
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-MOST_BYTES = 1024 * 1024
-TOO_LARGE = problems.KINDS["too-large"].example
+MOST_BYTES, MOST_WORKBOOK_BYTES = 2**20, 16 * 2**20
+_WORKBOOK = re.compile(r"/v1/tenants/[^/]+/plan/imports")
 MOST_DENIALS = 300  # of an address a minute that are written down, lest a flood of them fills the disk
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SAFETY = {
@@ -81,7 +81,7 @@ class Shield:
             await self._refuse(problem, scope, receive, finish)
             return
         try:
-            await self._app(scope, _counted(receive), finish)
+            await self._app(scope, _counted(receive, _most(scope)), finish)
         except Exception:
             log.exception("request %s failed", state["request_id"])
             if is_begun:
@@ -99,8 +99,9 @@ class Shield:
         if name.lower() not in self._hosts:
             return problems.Problem("host-refused", problems.KINDS["host-refused"].example)
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > MOST_BYTES:
-            return problems.Problem("too-large", TOO_LARGE)
+        most = _most(scope)
+        if not length.isdigit() or int(length) > most:
+            return problems.Problem("too-large", _too_large(most))
         return None
 
     async def _refuse(self, problem: problems.Problem, scope: Scope, receive: Receive, send: Send) -> None:
@@ -125,7 +126,17 @@ class Shield:
             log.exception("denied: %s %r from %s, which could not be written down", kind, caller.actor, address)
 
 
-def _counted(receive: Receive) -> Receive:
+def _most(scope: Scope) -> int:
+    """How many bytes a body may have: 1 MiB, a workbook more."""
+    is_workbook = scope["method"] == "POST" and _WORKBOOK.fullmatch(scope["path"])
+    return MOST_WORKBOOK_BYTES if is_workbook else MOST_BYTES
+
+
+def _too_large(most: int) -> str:
+    return f"a body may have {most} bytes at most"
+
+
+def _counted(receive: Receive, most: int) -> Receive:
     """`receive` that ends where a body without, or with a false, length becomes too large."""
     seen = 0
 
@@ -133,8 +144,8 @@ def _counted(receive: Receive) -> Receive:
         nonlocal seen
         message = await receive()
         seen += len(message.get("body", b""))
-        if seen > MOST_BYTES:
-            raise HTTPException(413)
+        if seen > most:
+            raise HTTPException(413, _too_large(most))
         return message
 
     return count

@@ -1,4 +1,4 @@
-"""The addresses under /v1/tenants/{tenant}: forecasts, their sums, one forecast, its explanation, series. Each reads that tenant's rows alone."""
+"""The addresses under /v1/tenants/{tenant}: forecasts, their sums, one forecast, its explanation. Each reads that tenant's rows alone."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Code = Annotated[str, Path(max_length=100, description="As in a row of the forec
 
 
 class TenantRoutes:
-    """The five addresses; `router` holds them."""
+    """The four addresses; `router` holds them."""
 
     def __init__(
         self, forecasts: Forecasts, sums: Sums, explanations: Explanations, now: Callable[[], datetime]
@@ -61,7 +61,6 @@ class TenantRoutes:
             NightQuery,
             ("unknown-explanation",),
         )
-        self._add("/series", self.series, schemas.SeriesPage, examples.SERIES, SeriesQuery, paged)
 
     def _add(
         self,
@@ -108,7 +107,7 @@ class TenantRoutes:
             name = f"forecast_{tenant}_{found.night.key.night}"
             return reply.table(rows.drop_columns(JSON), DEMAND_FORECAST, form, name, query.bom)
         limit = query.limit or LIMIT
-        next_page = _next(f"/v1/tenants/{quote(tenant)}/forecasts", query, cursor, limit, rows.num_rows, asked)
+        next_page = next_address(f"/v1/tenants/{quote(tenant)}/forecasts", query, cursor, limit, rows.num_rows, asked)
         page = rows[JSON].slice(cursor.offset, limit)
         content = json_page({**reply.head, "total": rows.num_rows, "next": next_page}, "forecasts", page)
         return reply.json(content, next_page)
@@ -133,7 +132,9 @@ class TenantRoutes:
             return reply.table(rows.drop_columns(JSON), DEMAND_FORECAST_SUMS, form, name, query.bom)
         limit = query.limit or LIMIT
         head = {name: value for name, value in reply.head.items() if name != "period"}  # each row has its own
-        next_page = _next(f"/v1/tenants/{quote(tenant)}/forecasts/sums", query, cursor, limit, rows.num_rows, asked)
+        next_page = next_address(
+            f"/v1/tenants/{quote(tenant)}/forecasts/sums", query, cursor, limit, rows.num_rows, asked
+        )
         page = rows[JSON].slice(cursor.offset, limit)
         content = json_page({**head, "total": rows.num_rows, "next": next_page}, "sums", page)
         return reply.json(content, next_page)
@@ -160,20 +161,6 @@ class TenantRoutes:
         reply = Reply(request, head_of(found, self._now()), found.night.key.runs, row["text"])
         return reply.unchanged() if reply.is_known else reply.json(json_bytes({**reply.head, "explanation": row}))
 
-    def series(self, tenant: Tenant, request: Request) -> Response:
-        """The series of the last good night: each product at each site, and the days that are forecast."""
-        query = read(SeriesQuery, request)
-        asked = fingerprint("series", tenant, query.site, query.product, query.night)
-        found, cursor = self._open(tenant, query, asked)
-        reply, limit = Reply(request, head_of(found, self._now()), found.night.key.runs), query.limit or LIMIT
-        if reply.is_known:
-            return reply.unchanged()
-        chosen = found.night.select_series(tuple(query.site), tuple(query.product))
-        next_page = _next(f"/v1/tenants/{quote(tenant)}/series", query, cursor, limit, len(chosen), asked)
-        page = [_entry(found.night, i) for i in chosen[cursor.offset : cursor.offset + limit]]
-        content = {**reply.head, "total": len(chosen), "next": next_page, "series": page}
-        return reply.json(json_bytes(content), next_page)
-
     def _open(self, tenant: str, query: SeriesQuery, asked: str) -> tuple[Found[Night], Cursor]:
         """The night to answer from and where to begin in it."""
         if query.cursor:
@@ -187,18 +174,7 @@ def _start(found: Found[H]) -> Cursor:
     return Cursor(found.night.key, found.version, 0)
 
 
-def _entry(night: Night, i: int) -> dict[str, Any]:
-    s = night.series[i]
-    return {
-        "site": s.site,
-        "product": s.product,
-        "first_date": s.first_date,
-        "last_date": s.last_date,
-        "periods": s.periods,
-    }
-
-
-def _next(path: str, query: SeriesQuery, cursor: Cursor, limit: int, total: int, asked: str) -> str | None:
+def next_address(path: str, query: NightQuery, cursor: Cursor, limit: int, total: int, asked: str) -> str | None:
     """Address of the page after this one, with the same filters; None on the last."""
     offset = cursor.offset + limit
     if offset >= total:

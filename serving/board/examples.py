@@ -86,9 +86,22 @@ OVERVIEW: dict[str, Any] = {
             "wape": 0.31,
             "naive_wape": 0.27,
         },
+        {
+            "kind": "stale_override",
+            "severity": "medium",
+            **_SERIES,
+            "override_id": "4be1c07ad2f93c55",
+            "product_group": None,
+            "product_sub_group": None,
+            "made_by": "user:ayse",
+            "why": "baseline_moved",
+            "share": 0.22,
+            "expires_at": None,
+            "period": None,
+        },
         {"kind": "fallback", "severity": "low", **_SERIES, "reason": "fewer than 56 days of sales"},
     ],
-    "exceptions_total": {"blocked": 1, "alert": 1, "stale_override": 0, "error": 1, "change": 1, "fallback": 2},
+    "exceptions_total": {"blocked": 1, "alert": 1, "stale_override": 1, "error": 1, "change": 1, "fallback": 2},
 }
 RUNS: dict[str, Any] = {
     "tenant": "acme",

@@ -31,6 +31,7 @@ class Overview:
         self,
         lake: Lake,
         forecasts: Forecasts,
+        totals: Totals,
         tables: EachTable,
         now: Callable[[], datetime],
         more: Sequence[Source] = (),
@@ -39,7 +40,7 @@ class Overview:
         self._forecasts = forecasts
         self._tables = tables
         self._now = now
-        self._totals = Totals(lake, forecasts)
+        self._totals = totals
         self._exceptions = Exceptions(lake, more)
 
     def of(self, tenant: str) -> tuple[dict[str, Any], dict[str, Any]]:

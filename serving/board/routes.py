@@ -26,18 +26,20 @@ from serving.queries import parameters, read
 from serving.render import json_bytes
 from serving.status import EachTable
 from serving.tenants import TENANT_KINDS, Tenant
+from serving.totals import Totals
 
 
 def board_router(
     settings: Settings,
     lake: Lake,
     forecasts: Forecasts,
+    totals: Totals,
     tables: EachTable,
     now: Callable[[], datetime],
     more: Sequence[Source] = (),
 ) -> APIRouter:
     """The addresses. `more` gives exceptions that other parts know of a tenant, for its overview."""
-    return BoardRoutes(Overview(lake, forecasts, tables, now, more), Evidence(lake), links_of(settings)).router
+    return BoardRoutes(Overview(lake, forecasts, totals, tables, now, more), Evidence(lake), links_of(settings)).router
 
 
 def links_of(settings: Settings) -> dict[str, str | None]:

@@ -112,13 +112,17 @@ class Alert(_Exception):
 
 
 class StaleOverride(_Exception):
-    """An override that should be looked at again."""
-
-    model_config = ConfigDict(extra="allow")
+    """An override that should be looked at again; without site and product it is about a group or about all."""
 
     kind: Literal["stale_override"]
     override_id: str
-    why: Any
+    product_group: str | None
+    product_sub_group: str | None
+    made_by: str
+    why: str = Field(description="baseline_moved, expires_soon, past or period_changed: the first of its reasons")
+    share: float | None = Field(description="By which the forecast has moved since; null for other reasons")
+    expires_at: datetime | None
+    period: str | None = Field(description="What was forecast when it was said, where that is another now")
 
 
 class Error(_Exception):

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, insert, select
 
 from serving.identity.roles import EVERY, Caller
+from serving.identity.secret import masked
 from serving.state.database import State
 from serving.state.tables import AUDIT_LOG, GRANTS, NAME, USERS
 
@@ -47,7 +48,7 @@ class Audit:
     def denied(self, caller: Caller, target: str, kind: str, detail: str) -> None:
         """Write down a refused access."""
         with self._state.write() as connection:
-            self.note(connection, caller, "denied", target, kind=kind, why=_plain(detail, _TARGET))
+            self.note(connection, caller, "denied", masked(target), kind=kind, why=_plain(masked(detail), _TARGET))
 
     def home_of(self, name: str) -> str | None:
         """The tenant whose log tells of a user's sign-ins; None for a name that nobody has."""

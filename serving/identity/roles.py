@@ -12,16 +12,17 @@ EVERY = "*"  # in place of a tenant: all of them, and what belongs to none
 READS = {
     "forecasts:read": "Forecasts, series and why they are as they are",
     "status:read": "State of tables, jobs and models",
+    "plans:read": "Plans, overrides and scenarios",
     "keys:read": "Which API keys there are",
     "audit:read": "The audit log",
     "evidence:read": "Runs of jobs, results of checks, what is in quarantine",
 }
-WRITES = {"keys:write": "Make and revoke API keys"}
+WRITES = {"plans:write": "Change plans: overrides and scenarios", "keys:write": "Make and revoke API keys"}
 SCOPES = READS | WRITES
-_VIEWS = frozenset({"forecasts:read", "status:read"})
+_VIEWS = frozenset({"forecasts:read", "status:read", "plans:read"})
 ROLES: dict[str, frozenset[str]] = {
     "viewer": _VIEWS,
-    "operator": _VIEWS | {"keys:read", "evidence:read"},
+    "operator": _VIEWS | {"plans:write", "keys:read", "evidence:read"},
     "auditor": frozenset(READS),  # reads all evidence, changes nothing
     "admin": frozenset(SCOPES),
 }

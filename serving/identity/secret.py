@@ -1,10 +1,12 @@
-"""The server's own secret: signs access tokens, seals the secrets of second factors, hashes what is random itself."""
+"""The server's own secret: signs access tokens and workbooks, seals the secrets of second factors, hashes what is random itself."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import os
+import re
 import secrets
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from expectations.settings import Settings, SettingsError
 
 BYTES = 32
+LINK_MARK = "urt_link_"  # a live link's secret begins so: it stands in an address, which logs like to keep
+_LINK = re.compile(rf"{LINK_MARK}[\w-]+")
 _LIKELY = ("secret", "password", "change", "default", "example", "uretimiq", "12345", "abcde", "test")
 
 
@@ -25,6 +29,7 @@ class Secret:
         self.signing = {hashlib.sha256(k.encode()).hexdigest()[:8]: _derived(k, b"access tokens") for k in keys}
         sealing = [Fernet(base64.urlsafe_b64encode(_derived(k, b"second factors"))) for k in keys]
         self._sealing = MultiFernet(sealing)
+        self._workbooks = [_derived(k, b"workbooks") for k in keys]
 
     def seal(self, text: str) -> str:
         return self._sealing.encrypt(text.encode()).decode()
@@ -35,6 +40,15 @@ class Secret:
             return self._sealing.decrypt(sealed.encode()).decode()
         except InvalidToken:
             return None
+
+    def sign(self, content: bytes) -> str:
+        """What proves that a workbook's `content` was written here, in hexadecimal."""
+        return _signature(self._workbooks[0], content)
+
+    def has_signed(self, content: bytes, signature: str) -> bool:
+        """Whether `signature` is that of `content`, by any of the keys."""
+        given = signature.encode()
+        return any(hmac.compare_digest(_signature(key, content).encode(), given) for key in self._workbooks)
 
 
 def load(settings: Settings) -> Secret:
@@ -60,6 +74,11 @@ def fingerprint(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+def masked(text: str) -> str:
+    """The text for a log: without the secrets of live links."""
+    return _LINK.sub(f"{LINK_MARK}...", text)
+
+
 def _is_weak(key: str, environment: str) -> bool:
     if len(key.encode()) < BYTES or len(set(key)) < 10:
         return True
@@ -76,6 +95,10 @@ def _of_home(home: Path) -> str:
     with os.fdopen(descriptor, "w") as opened:
         opened.write(secrets.token_urlsafe(BYTES))
     return file.read_text()
+
+
+def _signature(key: bytes, content: bytes) -> str:
+    return hmac.new(key, content, hashlib.sha256).hexdigest()
 
 
 def _derived(key: str, use: bytes) -> bytes:

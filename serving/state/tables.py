@@ -7,9 +7,12 @@ from datetime import UTC, datetime
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
+    Date,
     DateTime,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -151,4 +154,79 @@ AUDIT_LOG = Table(  # a trigger refuses UPDATE and DELETE
     Column("detail", JSON, nullable=False),
     Index("ix_audit_log_tenant", "tenant", "audit_id"),
     sqlite_autoincrement=True,  # a number once given is not given again
+)
+PLANS = (
+    Table(  # the row that a change of a tenant's plan holds while it is made, so that changes come one after the other
+        "plans",
+        METADATA,
+        Column("tenant", String(NAME), primary_key=True),
+        Column("plan_version", Integer, nullable=False),  # of the last change
+    )
+)
+OVERRIDES = Table(  # each version of each override; a trigger refuses UPDATE and DELETE
+    "overrides",
+    METADATA,
+    Column("tenant", String(NAME), primary_key=True),
+    Column("override_id", String(32), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("plan_version", Integer, nullable=False),  # the change of the plan by which it came; later ones win
+    Column("position", Integer, nullable=False),  # among those that came by the same change
+    Column("site", String(NAME)),
+    Column("product", String(NAME)),
+    Column("product_group", String(NAME)),
+    Column("product_sub_group", String(NAME)),
+    Column("first", Date, nullable=False),
+    Column("last", Date, nullable=False),
+    Column("how", String(10), nullable=False),
+    Column("value", Float, nullable=False),
+    Column("reason", String(500), nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("is_withdrawn", Boolean, nullable=False),
+    Column("made_by", String(NAME + 10), nullable=False),
+    Column("made_at", Moment, nullable=False),
+    Column("made_on_night", Date, nullable=False),
+    Column("period", String(10), nullable=False),
+    Column("baseline", JSON, nullable=False),  # [date, units] of the node's periods, as forecast when it was said
+    Index("ix_overrides_plan_version", "tenant", "plan_version"),
+)
+SCENARIOS = Table(
+    "scenarios",
+    METADATA,
+    Column("tenant", String(NAME), primary_key=True),
+    Column("scenario_id", String(32), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("name", String(NAME), nullable=False),
+    Column("night", Date, nullable=False),
+    Column("changes", JSON, nullable=False),  # the later ones win
+    Column("made_by", String(NAME + 10), nullable=False),
+    Column("made_at", Moment, nullable=False),
+    Column("changed_by", String(NAME + 10), nullable=False),
+    Column("changed_at", Moment, nullable=False),
+)
+LINKS = Table(  # live data for a spreadsheet that can send no headers
+    "links",
+    METADATA,
+    Column("link_id", String(32), primary_key=True),
+    Column("secret_hash", String(HASH), nullable=False, unique=True),
+    Column("tenant", String(NAME), nullable=False, index=True),
+    Column("name", String(NAME), nullable=False),
+    Column("what", String(NAME), nullable=False),  # plan or forecasts
+    Column("filters", JSON, nullable=False),
+    Column("created_by", String(NAME + 10), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("revoked_at", Moment),
+)
+PLAN_IMPORTS = Table(  # a workbook that was read and compared, and waits to be taken
+    "plan_imports",
+    METADATA,
+    Column("import_id", String(32), primary_key=True),
+    Column("tenant", String(NAME), nullable=False, index=True),
+    Column("night", Date, nullable=False),  # of the workbook
+    Column("changes", JSON, nullable=False),
+    Column("problems", JSON, nullable=False),
+    Column("made_by", String(NAME + 10), nullable=False),
+    Column("made_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("taken_at", Moment),
 )

@@ -25,8 +25,8 @@ from serving.state.database import embedded
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent / "serving"), str(HERE)]
-from conftest import CHEAP, Clock, Plant
-from morning import write_morning
+from conftest import CHEAP, Clock, Plant  # noqa: E402 - the tables as the API's tests write them
+from morning import write_morning  # noqa: E402
 
 PASSWORD = "korrekt pferd batterie"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -144,7 +144,7 @@ def make_page(browser: Any) -> Iterator[Callable[..., Any]]:
     def make(site: Site, width: int = 1280, **more: Any) -> Any:
         size = {"width": width, "height": WIDTHS.get(width, 800)}
         context = browser.new_context(base_url=site.address, viewport=size, timezone_id="Europe/Istanbul", **more)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(60_000)  # a machine may be busy with more than this
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -175,7 +175,7 @@ def enter() -> Callable[..., None]:
             page.locator("[name=code]").fill(site.code(name))
             page.keyboard.press("Enter")
         if password == PASSWORD:
-            page.locator(".who").wait_for()
+            page.locator(".who").wait_for(state="attached")
 
     return sign_in
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 LOOKS = [(language, theme, width) for language in ("tr", "en") for theme in ("light", "dark") for width in (360, 1280)]
 PLACES = ("overview", "quality", "keys", "audit", "account")
@@ -49,5 +50,6 @@ def test_every_place_is_accessible(rich_site, look, enter, language, theme, widt
     for place in PLACES:
         page.goto(f"/app/#/acme/{place}")
         page.locator(f"nav [aria-current=page][href='#/acme/{place}']").wait_for(state="attached")
-        page.wait_for_load_state("networkidle")
+        page.locator("main h1").wait_for()
+        expect(page.locator(".busy")).to_have_count(0, timeout=60_000)
         assert_accessible(page, f"{place}-{language}-{theme}-{width}")

@@ -101,6 +101,7 @@ def test_the_run_fails_in_its_verdict_after_every_step_was_done(finished):
         "silver": "success",
         "features": "success",
         "forecast_demand": "success",
+        "demand_series": "success",
         "explain_demand": "success",
         "follow_demand": "success",
         "verdict": "failed",

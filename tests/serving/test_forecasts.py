@@ -246,6 +246,7 @@ def test_series_are_listed_with_their_days(plant, api):
     answer = api.get("/v1/tenants/acme/series").json()
 
     days = {"first_date": "2026-03-02", "last_date": "2026-03-29", "periods": 28}
+    days |= dict.fromkeys(("name", "product_group", "product_sub_group", "unit_price"))
     assert answer["night"] == "2026-03-01"
     assert answer["total"] == 3
     assert answer["series"] == [

@@ -8,11 +8,12 @@ from pydantic import TypeAdapter
 from serving import examples, schemas
 from serving.forecasts import ROW_COLUMNS
 from serving.problems import KINDS
+from serving.series import schemas as series
 from serving.sums import SUM_COLUMNS
 
 ANSWERS = {
     "/v1/tenants/acme/forecasts": (schemas.ForecastPage, examples.PAGE),
-    "/v1/tenants/acme/series": (schemas.SeriesPage, examples.SERIES),
+    "/v1/tenants/acme/series": (series.SeriesPage, series.SERIES),
     "/v1/status": (schemas.Status, examples.STATUS),
     "/healthz": (schemas.Health, examples.HEALTH),
     "/readyz": (schemas.Health, examples.HEALTH),
@@ -32,6 +33,9 @@ def operations(api):
         (schemas.OneForecast, examples.ONE),
         (schemas.OneExplanation, examples.EXPLANATION),
         (schemas.SumsPage, examples.SUMS),
+        (series.OneSeries, series.ONE),
+        (series.HierarchyPage, series.HIERARCHY),
+        (series.SumOfPast, series.HISTORY),
     ],
 )
 def test_each_example_is_an_answer_as_declared(model, example):

@@ -22,7 +22,7 @@ from serving.state.database import open_state
 # Of the packages here, those that the extra `api` does not bring.
 NOT_INSTALLED = (
     *("pyspark", "delta", "tensorflow", "keras", "mlflow", "airflow", "great_expectations", "lightgbm", "prophet"),
-    *("boto3", "pandas", "numpy", "pytz", "dateutil", "uvloop", "httptools", "orjson", "psutil"),
+    *("boto3", "pandas", "pytz", "dateutil", "uvloop", "httptools", "orjson", "psutil"),
     *("jobs", "models", "features", "edge_sync", "dags", "deploy"),
 )
 

@@ -22,7 +22,7 @@ export default function Keys({ tenant, may, scopes }) {
   return html`<${Heading}>${t("place.keys")}<//>
     <p>${t("keys.why")}</p>
     ${may("keys:write") &&
-    html`<p><button type="button" class="main" onClick=${() => setMaking(true)}>${t("keys.make")}</button></p>`}
+    html`<p class="actions"><button type="button" class="main" onClick=${() => setMaking(true)}>${t("keys.make")}</button></p>`}
     <section aria-labelledby="keys">
       <h2 id="keys">${t("keys.there")}</h2>
       <${Asked} of=${asked}>
@@ -45,7 +45,7 @@ function List({ keys, onRevoke }) {
     { label: t("keys.name"), isHead: true, cell: (k) => k.name },
     { label: t("keys.prefix"), cell: (k) => html`<code>${k.prefix}</code>` },
     { label: t("keys.scopes"), kind: "wide", cell: (k) => fmt.list(k.scopes.map(scopeName)) },
-    { label: t("keys.by"), cell: (k) => k.created_by },
+    { label: t("keys.by"), cell: (k) => k.created_by.replace(/^user:/, "") },
     { label: t("keys.until"), isNumber: true, cell: (k) => fmt.date(k.expires_at.slice(0, 10)) },
     { label: t("run.status"), cell: state },
   ];

@@ -1,7 +1,7 @@
 // The morning: is the night good, what is out of the ordinary, and what to do about it.
 
 import { api, at } from "../api.js";
-import { fmt, knows, t } from "../i18n.js";
+import { fmt, t } from "../i18n.js";
 import { href } from "../router.js";
 import { Asked, Heading, html, Mark, Notice, Table, useAsk, useState } from "../ui.js";
 import { fallbackReason, jobName, measureName, tableName } from "../words.js";
@@ -70,23 +70,24 @@ function Exceptions({ data, tenant, may }) {
       ${button("", total)} ${KINDS.filter((name) => counts[name]).map((name) => button(name, counts[name]))}
     </div>
     <ol class="exceptions">
-      ${shown.map((one, i) => html`<${Exception} key=${`${one.kind}${one.site}${one.product}${i}`} one=${one} ...${{ tenant, data, may }} />`)}
+      ${shown.map((one, i) => html`<${Exception} key=${`${one.kind}${one.site}${one.product}${i}`} one=${one} ...${{ tenant, may }} />`)}
     </ol>
     ${shown.length < (kind ? counts[kind] : total) &&
     html`<p class="note">${t("exceptions.first", { n: shown.length, total: kind ? counts[kind] : total })}</p>`}
   </section>`;
 }
 
-function Exception({ one, tenant, data, may }) {
-  const what = one.product ? (one.name ?? one.product) : t(`exception.${one.kind}.whole`);
+function Exception({ one, tenant, may }) {
+  const group = [one.product_group, one.product_sub_group, one.product || !one.product_group ? null : one.site];
+  const what = one.name ?? one.product ?? (group.filter(Boolean).join(" · ") || t(`exception.${one.kind}.whole`));
   const address = target(one, tenant, may);
   return html`<li>
     <${Mark} kind=${MARKS[one.severity] ?? "info"}>${t(`exception.${one.kind}`)}<//>
     <div>
       ${address ? html`<a href=${address}>${what}</a>` : html`<strong>${what}</strong>`}
-      ${one.product && html`<span class="note"> ${fmt.list([one.product, one.site].filter(Boolean))}</span>`}
+      ${one.product && html`<span class="note"> ${[one.product, one.site].filter(Boolean).join(" · ")}</span>`}
     </div>
-    <div>${sentence(one, data)}</div>
+    <div>${sentence(one)}</div>
     <div class="note">${t(`exception.${one.kind}.do`)}</div>
   </li>`;
 }
@@ -99,12 +100,12 @@ function target(one, tenant, may) {
   return may("evidence:read") ? href(tenant, "quality") : null;
 }
 
-function sentence(one, data) {
+function sentence(one) {
   const key = `exception.${one.kind}.says`;
   if (one.kind === "change") {
     const difference = one.units_same - one.units_before;
     const share = one.units_before ? difference / one.units_before : null;
-    const money = one.value_change === null || one.value_change === undefined ? "" : ` (${fmt.money(one.value_change, data.currency)})`;
+    const money = one.value_change === null ? "" : ` ${t(`${key}.value`, { value: fmt.signed(one.value_change) })}`;
     return t(`${key}.${difference < 0 ? "down" : "up"}`, {
       share: share === null ? fmt.signed(difference) : fmt.percent(Math.abs(share)),
       before: fmt.number(one.units_before),
@@ -115,7 +116,10 @@ function sentence(one, data) {
     return t(key, { n: one.days, wape: fmt.percent(one.wape), naive: fmt.percent(one.naive_wape) });
   }
   if (one.kind === "alert") return t(key, { measure: measureName(one.measure), night: fmt.date(one.night) });
-  if (one.kind === "stale_override") return knows(`stale.${one.why}`) ? t(`stale.${one.why}`) : (one.why ?? "");
+  if (one.kind === "stale_override") {
+    const share = one.share === null ? "" : fmt.percent(one.share, 0, true);
+    return t(`stale.${one.why}`, { share, date: one.expires_at ? fmt.date(one.expires_at.slice(0, 10)) : "" });
+  }
   if (one.kind === "blocked") return t(key, { job: jobName(one.job), reason: one.reason ?? "" });
   return t(key, { reason: fallbackReason(one.reason) });
 }
@@ -138,7 +142,7 @@ function Totals({ data }) {
     ${totals.value !== null &&
     figure(
       t("totals.value"),
-      fmt.money(totals.value, data.currency),
+      fmt.number(totals.value),
       t("totals.value-of", { n: totals.value_of_series, total: totals.series }),
     )}
     ${figure(

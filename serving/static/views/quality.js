@@ -58,7 +58,7 @@ function Links({ links }) {
 function Runs({ rows }) {
   const columns = [
     { label: t("run.job"), isHead: true, cell: (r) => jobName(r.job) },
-    { label: t("run.night"), cell: (r) => fmt.date(r.date) },
+    { label: t("run.night"), kind: "short", cell: (r) => fmt.date(r.date) },
     { label: t("run.status"), cell: (r) => html`<${Mark} kind=${RESULTS[r.status]}>${t(`run.${r.status}`)}<//>` },
     { label: t("run.ended"), isNumber: true, cell: (r) => fmt.moment(r.ended_at) },
     { label: t("run.seconds"), isNumber: true, cell: (r) => fmt.duration(r.seconds) },

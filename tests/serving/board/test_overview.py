@@ -10,9 +10,12 @@ from expectations.tables import DEMAND_MONITOR
 from serving.board import examples, schemas
 from serving.board.exceptions import in_turn
 from serving.board.freshness import is_late
+from serving.board.stale import stale_overrides
+from serving.identity.roles import Caller
 
 OVERVIEW = "/v1/tenants/acme/overview"
 BEFORE, NIGHT = date(2026, 2, 28), date(2026, 3, 1)
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 ONE, TWO = [("ankara", "P-1")], [("ankara", "P-2")]
 SAME = {"units_q10": 1.0, "units_q50": 10.0, "units_q90": 20.0}
 
@@ -241,19 +244,19 @@ def test_exceptions_of_other_parts_are_among_them(plant):
     from serving.lake import Lake
     from serving.runs import Ledger
     from serving.status import EachTable
+    from serving.totals import Totals
 
     plant.night()
     stale = {"kind": "stale_override", "severity": "high", "override_id": "o-1"}
     lake = Lake(plant.settings)
     forecasts = Forecasts(lake, Ledger(lake))
-    now = datetime(2026, 3, 2, 9, tzinfo=UTC)
     asked = []
 
     def more(tenant):
         asked.append(tenant)
         return [stale]
 
-    _, rest = Overview(lake, forecasts, EachTable(lake), lambda: now, [more]).of("acme")
+    _, rest = Overview(lake, forecasts, Totals(lake, forecasts), EachTable(lake), lambda: NOW, [more]).of("acme")
 
     assert asked == ["acme"]
     assert rest["exceptions"] == [stale]
@@ -352,3 +355,47 @@ def test_links_are_null_where_the_settings_name_no_address(plant, api, make_api)
     assert api.get("/v1/tenants/acme/runs").json()["links"] == {"airflow": None, "mlflow": None, "data_docs": None}
     named = make_api(replace(plant.settings, airflow_url="http://airflow.example"))
     assert named.get("/v1/tenants/acme/runs").json()["links"]["airflow"] == "http://airflow.example"
+
+
+def override(*stale, **more):
+    about = dict.fromkeys(("site", "product", "product_group", "product_sub_group", "name"))
+    return {**about, "override_id": "o-1", "made_by": "user:ayse", "stale": list(stale), **more}
+
+
+@pytest.mark.parametrize(
+    ("why", "severity"),
+    [
+        ({"kind": "baseline_moved", "share": 0.49}, "medium"),
+        ({"kind": "baseline_moved", "share": -0.5}, "high"),
+        ({"kind": "baseline_moved", "share": None}, "high"),  # from nothing to something
+        ({"kind": "expires_soon", "expires_at": NOW}, "low"),
+        ({"kind": "past"}, "low"),
+        ({"kind": "period_changed", "period": "day"}, "high"),
+    ],
+)
+def test_a_stale_override_is_as_severe_as_its_first_reason(why, severity):
+    (row,) = stale_overrides(lambda _: [override(why, {"kind": "past"})])("acme")
+
+    TypeAdapter(schemas.StaleOverride).validate_python(row)
+    assert (row["severity"], row["why"], row["share"]) == (severity, why["kind"], why.get("share"))
+
+
+def test_stale_overrides_come_the_most_severe_first():
+    found = [override({"kind": "past"}), override({"kind": "baseline_moved", "share": 2.0}, override_id="o-2")]
+
+    assert [row["override_id"] for row in stale_overrides(lambda _: found)("acme")] == ["o-2", "o-1"]
+
+
+def test_an_override_whose_forecast_has_moved_is_among_the_exceptions(plant, api, overview):
+    plant.night(night=BEFORE, series=ONE, units_point=10.0)
+    made = api.identity.keys.add(Caller("test"), "acme", "plans", ["plans:write"])
+    change = {"site": "ankara", "product": "P-1", "first": "2026-03-04", "last": "2026-03-05", "how": "units"}
+    headers = {"Authorization": f"Bearer {made.key}"}
+    said = {**change, "value": 20.0, "reason": "fair"}
+    assert api.post("/v1/tenants/acme/overrides", json=said, headers=headers).status_code == 201
+    plant.night(series=ONE, units_point=14.0)
+
+    (row,) = of(overview, "stale_override")
+
+    assert (row["site"], row["why"], row["severity"]) == ("ankara", "baseline_moved", "medium")
+    assert row["share"] == pytest.approx(0.4)

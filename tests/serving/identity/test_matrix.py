@@ -20,9 +20,11 @@ OPEN = {
     ("POST", "/v1/auth/browser/sign-out"),
     ("GET", "/v1/auth/oidc/start"),
     ("GET", "/v1/auth/oidc/callback"),
+    ("GET", "/v1/live/{secret}"),  # the secret says who may
 }
 CHANGES_HIMSELF = "/v1/me"  # his own password and second factor, whoever he is
 FILL = {"forecast_id": "4be1", "site": "ankara", "product": "P-1", "prefix": "urt_key_00000000"}
+FILL |= {"override_id": "0" * 16, "link_id": "0" * 16, "import_id": "0" * 16}
 BODY = {"name": "k", "scopes": ["forecasts:read"]}
 
 

@@ -1,0 +1,177 @@
+"""What changes make of a baseline: pure arithmetic. A plan is laid on top of the baseline, which it never alters.
+
+A change says for a node of the hierarchy, from a first day to a last, how many units each period is to have, or by how many
+percent it is to differ from the baseline. Units are laid on the node's series in proportion to their baselines, evenly
+where these are all 0. Of two changes that meet at a series and date the later one wins there, wholly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+How = Literal["units", "percent"]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+LEVELS = ("site", "product", "product_group", "product_sub_group")
+PERIOD_DAYS = {"day": 1, "week": 7}
+
+
+@dataclass(frozen=True)
+class Change:
+    """`value` is units of each period of the whole node, or percent more (or less) than the baseline.
+
+    A level that is None is not asked for: with all four None the node is the whole tenant. `first` and `last` are
+    included; a week is touched if one of its days is.
+    """
+
+    first: date
+    last: date
+    how: How
+    value: float
+    site: str | None = None
+    product: str | None = None
+    product_group: str | None = None
+    product_sub_group: str | None = None
+
+    @property
+    def node(self) -> dict[str, str]:
+        """The levels that are asked for."""
+        return {level: code for level in LEVELS if (code := getattr(self, level)) is not None}
+
+    def sum(self, baseline: float) -> float:
+        """What it makes of a period in which the whole node has `baseline` units."""
+        return self.value if self.how == "units" else baseline * (1 + self.value / 100)
+
+
+class Hierarchy:
+    """Which series a node holds. `codes` has for each level the code of each series, None where it is not known."""
+
+    def __init__(self, codes: dict[str, Sequence[str | None]]) -> None:
+        self.codes = codes
+        self._count = len(codes["site"])
+
+    def series(self, node: dict[str, str]) -> Ints:
+        """Positions of the series of a node, in order."""
+        found = np.arange(self._count)
+        for level, code in node.items():
+            found = np.intersect1d(found, self._positions[level].get(code, _NONE), assume_unique=True)
+        return found
+
+    @cached_property
+    def _positions(self) -> dict[str, dict[str | None, Ints]]:
+        found: dict[str, dict[str | None, Ints]] = {}
+        for level, codes in self.codes.items():
+            lists: dict[str | None, list[int]] = {}
+            for i, code in enumerate(codes):
+                lists.setdefault(code, []).append(i)
+            found[level] = {code: np.array(positions, np.int64) for code, positions in lists.items()}
+        return found
+
+
+class Grid:
+    """The baseline's rows, in order of series and date. Its arrays cannot be written to.
+
+    `periods` says how many rows each series has; `dates` are the first days of the rows' periods, as days since 1970;
+    `days` is a period's length.
+    """
+
+    def __init__(self, hierarchy: Hierarchy, periods: Sequence[int], dates: Ints, baseline: Floats, days: int) -> None:
+        self.hierarchy = hierarchy
+        self.periods = np.asarray(periods, np.int64)
+        self.offsets = np.concatenate([[0], np.cumsum(self.periods)[:-1]]).astype(np.int64)
+        self.dates = np.array(dates, np.int64)
+        self.baseline = np.array(baseline, np.float64)
+        self.days = days
+        for array in (self.periods, self.offsets, self.dates, self.baseline):
+            array.flags.writeable = False
+
+    def rows(self, series: Ints, first: date | None = None, last: date | None = None) -> Ints:
+        """Positions of the rows of these series whose periods have a day from `first` to `last`, in order."""
+        counts = self.periods[series]
+        before = np.cumsum(counts) - counts  # rows of the chosen series before each
+        rows = np.repeat(self.offsets[series] - before, counts) + np.arange(counts.sum())
+        if first:
+            rows = rows[self.dates[rows] + self.days > days_since_1970(first)]
+        if last:
+            rows = rows[self.dates[rows] <= days_since_1970(last)]
+        return rows
+
+    def touched(self, change: Change) -> Ints:
+        """Positions of the rows on which a change is laid, in order."""
+        return self.rows(self.hierarchy.series(change.node), change.first, change.last)
+
+    def sums(self, rows: Ints, values: Floats) -> dict[date, float]:
+        """The sum of `values`, one for each of `rows`, by date."""
+        dates, which = np.unique(self.dates[rows], return_inverse=True)
+        totals = np.bincount(which, values, len(dates))
+        return {day_of(int(day)): float(total) for day, total in zip(dates, totals, strict=True)}
+
+
+_NONE = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True)
+class Laid:
+    """What changes make of a grid: the rows that they touch, in order, with their units and the change that won there."""
+
+    rows: Ints
+    units: Floats
+    winner: Ints  # position in the list of changes
+
+    def at(self, rows: Ints) -> tuple[Floats, Ints]:
+        """Units laid on each of `rows` and the change that won there; nan and -1 where none is."""
+        if not len(self.rows):
+            return np.full(len(rows), np.nan), np.full(len(rows), -1)
+        where = np.minimum(np.searchsorted(self.rows, rows), len(self.rows) - 1)
+        is_laid = self.rows[where] == rows
+        return np.where(is_laid, self.units[where], np.nan), np.where(is_laid, self.winner[where], -1)
+
+    def final(self, grid: Grid, rows: Ints) -> Floats:
+        """The plan's units of each of `rows`: what is laid on it, else the baseline."""
+        units, winner = self.at(rows)
+        return np.where(winner >= 0, units, grid.baseline[rows])
+
+
+def lay(grid: Grid, changes: Iterable[Change]) -> Laid:
+    """Lay `changes`, the earliest first, on a grid."""
+    units = np.full(len(grid.baseline), np.nan)
+    winner = np.full(len(grid.baseline), -1, np.int64)
+    for i, change in enumerate(changes):
+        rows = grid.touched(change)
+        units[rows] = spread(change, grid.baseline[rows], grid.dates[rows])
+        winner[rows] = i
+    touched = np.flatnonzero(winner >= 0)
+    return Laid(touched, units[touched], winner[touched])
+
+
+def spread(change: Change, baseline: Floats, dates: Ints) -> Floats:
+    """The units of each row of a node under a change, from the baselines and dates of its rows."""
+    if change.how == "percent":
+        return baseline * (1 + change.value / 100)
+    if not len(dates):
+        return baseline
+    which = dates - dates.min()
+    totals, counts = np.bincount(which, baseline), np.bincount(which)
+    total = totals[which]
+    even = 1 / counts[which]
+    return change.value * np.where(total > 0, baseline / np.where(total > 0, total, 1), even)
+
+
+def days_since_1970(day: date) -> int:
+    """As Arrow counts dates."""
+    return day.toordinal() - _EPOCH
+
+
+def day_of(days: int) -> date:
+    """The date of so many days since 1970."""
+    return date.fromordinal(days + _EPOCH)
+
+
+_EPOCH = date(1970, 1, 1).toordinal()

@@ -1,0 +1,243 @@
+"""The plan of a tenant: the last good night's forecast, and on top of it what overrides in force make of it."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import pyarrow as pa
+
+from serving.forecasts import Forecasts, Found
+from serving.nights import Night
+from serving.plans.arithmetic import LEVELS, PERIOD_DAYS, Change, Floats, Grid, Hierarchy, Ints, Laid, lay
+from serving.plans.catalogue import Catalogue, Entry, Known
+from serving.plans.overrides import Override, Overrides, Said
+from serving.plans.staleness import Stale, reasons
+from serving.problems import Problem
+
+LAID_KEPT = 300  # plans held in memory, each of the rows that overrides touch
+SCHEMA = pa.schema(
+    [
+        ("site", pa.string()),
+        ("product", pa.string()),
+        ("date", pa.date32()),
+        ("baseline", pa.float64()),
+        ("override", pa.float64()),
+        ("final", pa.float64()),
+        ("override_id", pa.string()),
+        ("is_stale", pa.bool_()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is held of a plan: the units laid, and of each override its node's baseline by date."""
+
+    laid: Laid
+    sums: tuple[dict[date, float], ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`overrides` are those in force, the earliest said first; `stale` says of each why it may be out of date."""
+
+    found: Found[Night]
+    known: Known
+    grid: Grid
+    plan_version: int
+    overrides: tuple[Override, ...]
+    laid: Laid
+    stale: tuple[list[Stale], ...]
+
+    @property
+    def tag(self) -> str:
+        """Names what this plan was made from: another one has other numbers, or may have."""
+        marks = sum(1 << i for i, found in enumerate(self.stale) if found)
+        runs = "-".join(self.found.night.key.runs)
+        return f"{self.known.version}-{runs}-{self.plan_version}-{len(self.overrides)}-{marks:x}"
+
+    def stale_of(self, override_id: str) -> list[Stale]:
+        """Why an override may be out of date; nothing of one that is not in force."""
+        return self._stale.get(override_id, [])
+
+    @cached_property
+    def _stale(self) -> dict[str, list[Stale]]:
+        return {o.override_id: found for o, found in zip(self.overrides, self.stale, strict=True)}
+
+    def rows(
+        self,
+        sites: Collection[str] = (),
+        products: Collection[str] = (),
+        groups: Collection[str] = (),
+        first: date | None = None,
+        last: date | None = None,
+    ) -> Ints:
+        """Positions of the rows asked for, in order of site, product and date; what is empty asks for all."""
+        chosen = np.array(self.found.night.select_series(tuple(sites), tuple(products)), np.int64)
+        if groups:
+            wanted = set(groups)
+            codes = self.grid.hierarchy.codes["product_group"]
+            chosen = chosen[[codes[i] in wanted for i in chosen]]
+        return self.grid.rows(chosen, first, last)
+
+    def table(self, rows: Ints) -> pa.Table:
+        """These rows as they are answered: `override` is null where none is laid, `final` is what the plan says."""
+        units, winner = self.laid.at(rows)
+        is_laid = winner >= 0
+        baseline = self.grid.baseline[rows]
+        ids = pa.array([o.override_id for o in self.overrides], pa.string())
+        stale = pa.array([bool(found) for found in self.stale], pa.bool_())
+        index = pa.array(winner, pa.int64(), mask=~is_laid)
+        keys = self.found.night.rows.select(["site", "product", "date"]).take(pa.array(rows))
+        columns = [
+            *(keys[name] for name in ("site", "product", "date")),
+            pa.array(baseline),
+            pa.array(units, mask=~is_laid),
+            pa.array(np.where(is_laid, units, baseline)),
+            ids.take(index),
+            stale.take(index).fill_null(False),
+        ]
+        return pa.table(columns, names=SCHEMA.names)
+
+    def sums(self, change: Change) -> tuple[dict[date, float], dict[date, float]]:
+        """Baseline and plan of a change's node, by the dates that it touches."""
+        rows = self.grid.touched(change)
+        return self.grid.sums(rows, self.grid.baseline[rows]), self.grid.sums(rows, self.laid.final(self.grid, rows))
+
+
+class Plans:
+    """Puts plans together."""
+
+    def __init__(
+        self, forecasts: Forecasts, catalogue: Catalogue, overrides: Overrides, now: Callable[[], datetime]
+    ) -> None:
+        self._forecasts = forecasts
+        self.catalogue = catalogue
+        self.overrides = overrides
+        self._now = now
+        self._grids: WeakKeyDictionary[Night, tuple[tuple[str, int], Grid]] = WeakKeyDictionary()
+        self._work: OrderedDict[tuple[object, ...], _Work] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def current(self, tenant: str) -> Plan:
+        """The plan over the last good night. Raises what `Forecasts.night` raises."""
+        return self.over(self._forecasts.night(tenant))
+
+    def over(self, found: Found[Night]) -> Plan:
+        """The plan over a night, of what is in force now."""
+        tenant = found.night.key.tenant
+        known = self.catalogue.of(tenant)
+        grid = self.grid(found.night, known)
+        book, now = self.overrides.book(tenant), self._now()
+        period = found.night.summary.period
+        in_force = tuple(o for o in book.overrides if o.is_in_force(now))
+        # What was said of units a day means nothing of a week.
+        effective = [o for o in in_force if o.period == period]
+        key = (found.night.key, known.version, book.plan_version, tuple(o.override_id for o in effective))
+        work = self._held(key, grid, effective)
+        begin = min((s.first_date for s in found.night.series), default=found.night.key.night)
+        sums = iter(work.sums)
+        told = tuple(
+            reasons(o, next(sums) if o.period == period else {}, begin, grid.days, now, period) for o in in_force
+        )
+        order = {o.override_id: i for i, o in enumerate(in_force)}
+        places = np.array([order[o.override_id] for o in effective], np.int64)
+        laid = Laid(work.laid.rows, work.laid.units, places[work.laid.winner] if effective else work.laid.winner)
+        return Plan(found, known, grid, book.plan_version, in_force, laid, told)
+
+    def grid(self, night: Night, known: Known) -> Grid:
+        """The baseline of a night, with the groups that are known of its series."""
+        held = self._grids.get(night)
+        if held and held[0] == known.version:
+            return held[1]
+        made = _grid(night, known)
+        self._grids[night] = (known.version, made)
+        return made
+
+    def say(self, plan: Plan, change: Change, reason: str, expires_at: datetime) -> Said:
+        """What somebody says on seeing `plan`. Raises Problem where it would touch nothing."""
+        rows = self.touched(plan, change)
+        baseline = plan.grid.sums(rows, plan.grid.baseline[rows])
+        night = plan.found.night
+        return Said(change, reason, expires_at, night.key.night, night.summary.period, baseline)
+
+    @staticmethod
+    def touched(plan: Plan, change: Change) -> Ints:
+        """The rows of a plan that a change touches, of which there must be some. Raises Problem."""
+        check_groups(plan.found.night.key.tenant, plan.known, [change.product_group, change.product_sub_group])
+        rows = plan.grid.touched(change)
+        if not len(rows):
+            series = plan.found.night.series
+            ahead = f"{min(s.first_date for s in series)} to {max(s.last_date for s in series)}" if series else "no day"
+            node = " ".join(f"{level}={code}" for level, code in change.node.items()) or "the whole tenant"
+            why = f"no forecast of {node} from {change.first} to {change.last}: the last night has {ahead}"
+            raise Problem("touches-nothing", f"{why}; take codes from /v1/tenants/{plan.found.night.key.tenant}/series")
+        return rows
+
+    def stale(self, tenant: str) -> list[dict[str, object]]:
+        """The overrides in force that warn, the last said first: {override_id, site.., product.., made_by, stale}.
+
+        Raises what `Forecasts.night` raises.
+        """
+        plan = self.current(tenant)
+        return [
+            {
+                "override_id": o.override_id,
+                **{level: getattr(o.change, level) for level in LEVELS},
+                "name": plan.known.names.get(o.change.product or ""),
+                "made_by": o.made_by,
+                "stale": found,
+            }
+            for o, found in zip(plan.overrides[::-1], plan.stale[::-1], strict=True)
+            if found
+        ]
+
+    def _held(self, key: tuple[object, ...], grid: Grid, overrides: Sequence[Override]) -> _Work:
+        with self._lock:
+            work = self._work.get(key)
+        if work is None:
+            changes = [o.change for o in overrides]
+            work = _Work(lay(grid, changes), tuple(_baseline(grid, change) for change in changes))
+            with self._lock:
+                self._work[key] = work
+                while len(self._work) > LAID_KEPT:
+                    self._work.popitem(last=False)
+        return work
+
+
+def check_groups(tenant: str, known: Known, groups: Collection[str | None]) -> None:
+    """Raises Problem where a group is asked for and none is known."""
+    if any(groups) and not known.entries:
+        raise Problem(
+            "no-groups",
+            f"the groups of '{tenant}' are not known yet: leave product_group and product_sub_group out, or run "
+            f"`uretimiq run nightly --tenant {tenant}`",
+        )
+
+
+def _baseline(grid: Grid, change: Change) -> dict[date, float]:
+    rows = grid.touched(change)
+    return grid.sums(rows, grid.baseline[rows])
+
+
+def _grid(night: Night, known: Known) -> Grid:
+    entries = [known.entries.get((s.site, s.product), _UNKNOWN) for s in night.series]
+    codes: dict[str, Sequence[str | None]] = {
+        "site": [s.site for s in night.series],
+        "product": [s.product for s in night.series],
+        "product_group": [e.product_group for e in entries],
+        "product_sub_group": [e.product_sub_group for e in entries],
+    }
+    dates: Ints = night.rows["date"].cast(pa.int32()).to_numpy().astype(np.int64)
+    baseline: Floats = night.rows["units_point"].to_numpy()
+    return Grid(Hierarchy(codes), [s.periods for s in night.series], dates, baseline, PERIOD_DAYS[night.summary.period])
+
+
+_UNKNOWN = Entry()

@@ -1,0 +1,22 @@
+"""The API with a key that may do everything."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from serving.identity.roles import EVERY, SCOPES, Caller
+
+sys.path.insert(0, str(Path(__file__).parent))  # `books` beside this file
+
+
+@pytest.fixture
+def api(plant: Any, make_api: Callable[..., Any]) -> Any:
+    made = make_api(plant.settings)
+    key = made.identity.keys.add(Caller("test"), EVERY, "does all", SCOPES).key
+    made.headers["Authorization"] = f"Bearer {key}"
+    return made
