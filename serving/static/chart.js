@@ -207,7 +207,7 @@ function Numbers({ model, caption, range }) {
   const rows = model.dates.flatMap((date, i) => (seconds(date) >= range[0] && seconds(date) <= range[1] ? [i] : []));
   const numbers = (label, values) => ({ label, isNumber: true, cell: (i) => (values[i] == null ? "" : pieces(values[i])) });
   const columns = [
-    { label: t(model.step === 7 ? "chart.week" : "chart.day"), isHead: true, cell: (i) => fmt.date(model.dates[i]) },
+    { label: t(model.step === 7 ? "chart.week" : "chart.day"), isHead: true, kind: "day", cell: (i) => fmt.date(model.dates[i]) },
     ...model.lines.map((line) => numbers(line.label, line.values)),
     ...(model.band ? [numbers(t("chart.low"), model.band.low), numbers(t("chart.high"), model.band.high)] : []),
     { label: t("chart.events"), cell: (i) => marksAt(model, i).map(nameOf).join(", ") },

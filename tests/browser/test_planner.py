@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from openpyxl import load_workbook
 from planner import write_planner
 
 from serving.web import FOLDER
@@ -38,6 +39,26 @@ WORDS = {
         "details": "details",
         "withdraw": "Withdraw",
     },
+}
+EXCEL = {
+    "tr": {
+        "download": "Excel indir",
+        "file": "Çalışma kitabı (.xlsx, en çok 16 MB)",
+        "reason": "Gerekçe",
+        "take": "1 değişikliği al",
+        "see": "Düzeltmeleri göster",
+    },
+    "en": {
+        "download": "Download Excel",
+        "file": "Workbook (.xlsx, 16 MB at most)",
+        "reason": "Reason",
+        "take": "Take 1 change",
+        "see": "Show the overrides",
+    },
+}
+SCENARIO = {
+    "tr": {"make": "Yeni senaryo", "name": "Ad", "add": "Değişiklik ekle", "difference": "Fark"},
+    "en": {"make": "New scenario", "name": "Name", "add": "Add a change", "difference": "Difference"},
 }
 CHANGED = "#/acme/forecast/ankara/RLM-6204"
 HEADING = "Rulman 6204 2RS"
@@ -82,7 +103,8 @@ def rows_of(page, heading):
     table.wait_for()
     names = table.locator("thead th").all_inner_texts()
     return [
-        dict(zip(names, row.locator("th, td").all_inner_texts(), strict=True)) for row in table.locator("tbody tr").all()
+        dict(zip(names, row.locator("th, td").all_inner_texts(), strict=True))
+        for row in table.locator("tbody tr").all()
     ]
 
 
@@ -307,3 +329,85 @@ def module(browser):
 )
 def test_numbers_are_read_as_people_write_them(text, language, expected, module):
     assert module("views/parts/number_text.js", "numberOf", text, language) == expected
+
+
+@pytest.mark.parametrize("language", ["tr", "en"])
+def test_a_plan_goes_out_as_a_workbook_and_comes_back(open_page, tmp_path, language):
+    words = EXCEL[language]
+    page = open_page("#/acme/excel", language)
+    with page.expect_download() as taken:
+        page.get_by_role("button", name=words["download"]).click()
+    path = tmp_path / taken.value.suggested_filename
+    taken.value.save_as(path)
+    book = load_workbook(path)
+    cell = book.worksheets[0]["D2"]
+    before = cell.value
+    cell.value = 500
+    book.save(path)
+
+    page.get_by_label(words["file"]).set_input_files(path)
+
+    row = page.locator("tbody tr", has=page.locator("code", has_text="D2"))
+    row.wait_for()
+    shown = row.inner_text().replace(",", ".")
+    assert f"{before:.0f}" in shown
+    assert "500" in shown
+    page.get_by_label(words["reason"]).fill(REASON)
+    page.get_by_role("button", name=words["take"]).click()
+    page.get_by_role("link", name=words["see"]).click()
+    page.locator("tbody tr", has_text=REASON).wait_for()
+
+
+def test_a_workbook_that_is_none_changes_nothing(open_page, tmp_path):
+    path = tmp_path / "notes.xlsx"
+    path.write_bytes(b"no workbook")
+    page = open_page("#/acme/excel", "en")
+
+    page.get_by_label(EXCEL["en"]["file"]).set_input_files(path)
+
+    assert "not a workbook of the plan" in page.get_by_role("alert").inner_text()
+
+
+def test_a_live_link_is_told_once_and_ended(open_page):
+    page = open_page("#/acme/excel", "en")
+    page.get_by_role("button", name="New link").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill("Weekly sheet")
+    dialog.get_by_role("button", name="New link").click()
+
+    url = dialog.get_by_label("Address").input_value()
+    live = page.request.get(url)
+    dialog.get_by_role("button", name="Close").last.click()
+    page.get_by_role("button", name="End the link Weekly sheet").click()
+    page.locator("tbody tr", has_text="Weekly sheet").get_by_text("ended", exact=True).wait_for()
+
+    assert live.text().count("\n") > 28
+    assert page.request.get(url).status == 404
+
+
+@pytest.mark.parametrize("language", ["tr", "en"])
+def test_a_scenario_is_made_changed_and_compared(open_page, language):
+    words = SCENARIO[language]
+    page = open_page("#/acme/scenarios", language)
+    page.get_by_role("button", name=words["make"]).click()
+    page.get_by_role("dialog").get_by_label(words["name"]).fill("İhale")
+    page.get_by_role("dialog").get_by_role("button", name=words["make"]).click()
+    page.get_by_role("heading", name="İhale").wait_for()
+    page.get_by_role("button", name=words["add"]).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("treeitem", name=re.compile("^ankara")).click()
+    dialog.get_by_label(WORDS[language]["percent"]).fill("10")
+    dialog.get_by_role("button", name=words["add"]).click()
+    dialog.wait_for(state="detached")
+
+    row = page.locator("section", has=page.get_by_role("heading", name=words["difference"])).locator("tbody tr").last
+
+    row.get_by_text("ankara", exact=True).wait_for()
+    mine, other, difference = (number_of(row.locator("td").nth(i).inner_text(), language) for i in range(3))
+    assert difference == pytest.approx(mine - other, abs=1)
+    assert difference > 0
+
+
+def number_of(text, language):
+    """Of a whole number as the language writes it."""
+    return float(text.replace("." if language == "tr" else ",", "").replace("+", ""))

@@ -1,7 +1,7 @@
 // The plan as a workbook: out, edited, in again after a look at each cell; and as addresses that a spreadsheet reads by itself.
 
 import { api, at, download } from "../api.js";
-import { fmt, t } from "../i18n.js";
+import { fmt, language, t } from "../i18n.js";
 import { href } from "../router.js";
 import { announce, Field, Heading, html, Notice, Problem, Table, useAsk, useState, useWork } from "../ui.js";
 import { Links } from "./parts/links.js";
@@ -43,12 +43,12 @@ export function Filters({ tenant, value, onInput }) {
   const choice = (label, name, found) =>
     found.length > 0 &&
     html`<${Field} label=${t(label)} value=${value[name] ?? ""} options=${[["", t("all")], ...found.map((code) => [code, code])]} onInput=${(code) => onInput({ ...value, ...(name === "site" && { product_group: "" }), [name]: code })} />`;
-  return html`<div class="filters">${choice("site", "site", sites)} ${choice("group", "product_group", groups)}</div>`;
+  return html`<div class="filters">${choice("excel.site", "site", sites)} ${choice("excel.group", "product_group", groups)}</div>`;
 }
 
 function Export({ tenant }) {
   const [filters, setFilters] = useState({});
-  const work = useWork((format) => download(at(tenant, "plan"), { ...filters, format, ...(format === "csv" && { bom: true }) }, `plan_${tenant}.${format}`));
+  const work = useWork((format) => download(at(tenant, "plan"), { ...filters, format, ...(format === "csv" ? { bom: true } : { language: language() }) }, `plan_${tenant}.${format}`));
   return html`<section>
     <h2>${t("excel.out")}</h2>
     <p>${t("excel.out-words")}</p>

@@ -5,7 +5,7 @@ import { fmt, t } from "../i18n.js";
 import { go, href } from "../router.js";
 import { Asked, Heading, html, Mark, Table, useAsk, useState } from "../ui.js";
 import { Interval, pieces, who } from "./parts/numbers.js";
-import { periodOf } from "./parts/forecast_data.js";
+import { inForce, periodOf } from "./parts/forecast_data.js";
 import { OverrideDetails, OverrideTable } from "./parts/override_table.js";
 
 const STATES = ["active", "stale", "expired", "withdrawn"];
@@ -33,8 +33,9 @@ function List({ tenant, may, state, onChange }) {
   const [pages, setPages] = useState(1);
   const found = useAsk(
     async (signal) => {
-      const [first, period] = await Promise.all([api.get(at(tenant, "overrides"), { state, limit: PAGE }, { signal }), periodOf(tenant, signal)]);
-      let answer = first;
+      const period = await periodOf(tenant, signal);
+      if (state === "active") return { rows: await inForce(tenant, signal), period, hasMore: false };
+      let answer = await api.get(at(tenant, "overrides"), { state, limit: PAGE }, { signal });
       const rows = [...answer.overrides];
       for (let page = 1; page < pages && answer.next; page += 1) {
         answer = await api.get(answer.next, {}, { signal });

@@ -21,9 +21,9 @@ function List({ tenant, may, scenarios, again }) {
   const isWriter = may("plans:write");
   const columns = [
     { label: t("scenario.name"), isHead: true, cell: (row) => html`<a href=${href(tenant, "scenarios", row.scenario_id)}>${row.name}</a>` },
-    { label: t("scenario.changes"), isNumber: true, cell: (row) => fmt.number(row.changes.length ?? row.changes) },
+    { label: t("scenario.changes"), isNumber: true, cell: (row) => fmt.number(row.changes) },
     { label: t("scenario.night"), cell: (row) => fmt.date(row.night) },
-    { label: t("scenario.by"), cell: (row) => html`${who(row.made_by)} <span class="small">${fmt.moment(row.changed_at ?? row.made_at)}</span>` },
+    { label: t("scenario.by"), cell: (row) => html`${who(row.changed_by)} <span class="small">${fmt.moment(row.changed_at)}</span>` },
     {
       label: t("actions"),
       cell: (row) => isWriter && html`<div class="buttons">
@@ -57,7 +57,7 @@ function Make({ tenant, scenarios, from, onClose }) {
   const work = useWork(async () => {
     const made = await api.post(at(tenant, "scenarios"), { name: name.trim(), copy_of: copyOf });
     announce(t("scenario.made"));
-    go(href(tenant, "scenarios", (made.scenario ?? made).scenario_id));
+    go(href(tenant, "scenarios", made.scenario_id));
   });
   const submit = (event) => {
     event.preventDefault();

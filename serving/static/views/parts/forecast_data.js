@@ -78,8 +78,8 @@ async function askSum(tenant, node, signal) {
   };
 }
 
-/** The overrides that count at present, also those that warn. */
-async function inForce(tenant, signal) {
+/** The overrides that count at present, those that warn first. */
+export async function inForce(tenant, signal) {
   const ask = async (state) => (await api.get(at(tenant, "overrides"), { state, limit: MOST_OVERRIDES }, { signal })).overrides;
   return (await Promise.all([ask("stale"), ask("active")])).flat();
 }

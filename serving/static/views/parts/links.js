@@ -1,7 +1,7 @@
 // Live data links: addresses from which a spreadsheet reads the plan by itself.
 
-import { api, at } from "../../api.js";
-import { fmt, t } from "../../i18n.js";
+import { api, at, withParams } from "../../api.js";
+import { fmt, language, t } from "../../i18n.js";
 import { isoDay } from "../../plot.js";
 import { announce, Asked, Dialog, Field, html, Mark, Notice, Problem, Table, useAsk, useState, useWork } from "../../ui.js";
 import { Filters } from "../excel.js";
@@ -52,7 +52,8 @@ function Make({ tenant, onClose, onMade }) {
   const work = useWork(async () => {
     const wanted = Object.fromEntries(Object.entries(filters).filter(([, code]) => code).map(([name, code]) => [name, [code]]));
     const made = await api.post(at(tenant, "links"), { name: name.trim(), what, filters: wanted, expires_at: endOfDay(expires) });
-    setUrl(new URL(made.url, location.href).href);
+    // a Turkish spreadsheet reads ; between fields and a comma before decimals
+    setUrl(withParams(new URL(made.url, location.href).href, { language: language() }));
     onMade();
   });
   const submit = (event) => {

@@ -20,7 +20,7 @@ export function Scenario({ tenant, may, id, query, scenarios }) {
   const path = at(tenant, "scenarios", id);
   const found = useAsk((signal) => api.ask("GET", path, { signal }), [id]);
   return html`<${Asked} of=${found}>
-    ${({ data, etag }) => html`<${Whole} ...${{ tenant, may, path, etag, query, scenarios }} one=${data.scenario ?? data} newest=${data.newest_night ?? data.night} again=${found.again} />`}
+    ${({ data, etag }) => html`<${Whole} ...${{ tenant, may, path, etag, query, scenarios }} one=${data} again=${found.again} />`}
   <//>`;
 }
 
@@ -122,20 +122,20 @@ function Difference({ tenant, path, one, query, scenarios, period }) {
       ${({ dates, nodes }) => html`
         <${Totals} totals=${nodes.totals} name=${name} mine=${one.name} />
         <${Chart} key=${to} model=${modelOf(dates, one.name, name, period)} caption=${t("difference.caption", { mine: one.name, name })} />
-        <${Rows} rows=${nodes.rows ?? nodes.difference} mine=${one.name} name=${name} />
+        <${Rows} rows=${nodes.rows} mine=${one.name} name=${name} />
       `}
     <//>
   </section>`;
 }
 
 function modelOf(answer, mine, name, period) {
-  const rows = answer.rows ?? answer.difference;
+  const rows = answer.rows;
   return {
     dates: rows.map((row) => row.date),
     step: STEPS[period],
     lines: [
+      { look: "forecast", label: mine, values: rows.map((row) => row.units) },
       { look: "other", label: name, values: rows.map((row) => row.other_units) },
-      { look: "final", label: mine, values: rows.map((row) => row.units) },
     ],
     band: null,
     marks: [],

@@ -84,7 +84,7 @@ function Steps({ title, first, steps, last }) {
 function Cases({ told }) {
   const own = `${told.site}/${told.product}`;
   const columns = [
-    { label: t("why.night"), isHead: true, cell: (one) => fmt.date(one.night) },
+    { label: t("why.night"), isHead: true, kind: "day", cell: (one) => fmt.date(one.night) },
     { label: t("why.series"), cell: (one) => (one.series === own ? t("why.itself") : one.series) },
     { label: t("why.alike"), cell: (one) => t(`why.alike.${ALIKE.find(({ below }) => one.distance < below).word}`) },
     { label: t("why.weeks"), cell: (one) => html`<${Bars} values=${one.units_weeks} /> <span class="small">${one.units_weeks.map((units) => pieces(units, one.units_weeks)).join(" · ")}</span>` },
