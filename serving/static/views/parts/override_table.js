@@ -28,9 +28,9 @@ export function OverrideTable({ tenant, may, period = "day", rows, onChange, emp
   const [opened, setOpened] = useState(null);
   const columns = [
     { label: t("node"), isHead: true, cell: (row) => html`<a href=${linkTo(tenant, nodeOf(row))}>${placeOf(row)}</a><p class="small">${fmt.span(row.first, row.last)}</p>` },
+    { label: t("override.state"), cell: (row) => html`<${State} of=${row} /><p class="small">${t("override.until", { moment: fmt.moment(row.expires_at) })}</p>` },
     { label: t("override.what"), isNumber: true, cell: (row) => html`${amount(row, period)}<p class="small">${pieces(sum(row.days, "baseline_now"))} → ${pieces(sum(row.days, "final"))}</p>` },
     { label: t("override.reason"), kind: "wide", cell: (row) => html`${row.reason}<p class="small">${who(row.made_by)} · ${fmt.moment(row.made_at)}</p>` },
-    { label: t("override.state"), cell: (row) => html`<${State} of=${row} /><p class="small">${t("override.until", { moment: fmt.moment(row.expires_at) })}</p>` },
     {
       label: t("actions"),
       cell: (row) => html`<button type="button" aria-label=${t("override.open-of", { place: placeOf(row), when: fmt.span(row.first, row.last) })} onClick=${() => setOpened(row.override_id)}>${t("override.open")}</button>`,
