@@ -83,6 +83,7 @@ def open_page(planner_site, make_page, enter):
         page = make_page(planner_site, width)
         page.add_init_script(f"localStorage.setItem('uretimiq.language', '{language}')")
         enter(page, planner_site, name)
+        page.locator("nav [aria-current=page]").wait_for()  # the page goes to its first place by itself
         page.goto(f"/app/{address}")
         return page
 

@@ -44,6 +44,7 @@ def test_every_view_of_the_planner_is_accessible(busy_site, look, enter, languag
     expect = pytest.importorskip("playwright.sync_api").expect
     page = look(busy_site, language, theme, width)
     enter(page, busy_site)
+    page.locator("nav [aria-current=page]").wait_for(state="attached")  # the page goes to its first place by itself
     scenario = prepare(page)
     for name, address in ADDRESSES.items():
         page.goto(f"/app/#/acme/{address.format(scenario=scenario)}")
