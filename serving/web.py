@@ -20,7 +20,7 @@ POLICY = (
 )
 FOREVER, ASK = "public, max-age=31536000, immutable", "no-cache"
 TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
-LATER = ("views/", "vendor/uPlot", "chart.js", "early.js")  # not needed before the first view, or asked for by itself
+LATER = ("views/", "vendor/uPlot", "chart.js", "plot.js", "early.js")  # not needed before the first view
 
 
 @dataclass(frozen=True)

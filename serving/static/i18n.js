@@ -94,6 +94,12 @@ export const fmt = {
   /** A day "2026-03-01" -> "1 Mar 2026"; `options` of Intl.DateTimeFormat. */
   date: (day, options = { day: "numeric", month: "short", year: "numeric" }) =>
     isNone(day) ? NONE : format("DateTimeFormat", { ...options, timeZone: "UTC" }).format(new Date(`${day}T00:00:00Z`)),
+  /** From a day to a day, both included, as short as the language allows: "2–8 Mar 2026". */
+  span: (first, last) =>
+    format("DateTimeFormat", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" }).formatRange(
+      new Date(`${first}T00:00:00Z`),
+      new Date(`${last}T00:00:00Z`),
+    ),
   /** A day with its weekday. */
   day: (day) => fmt.date(day, { weekday: "short", day: "numeric", month: "short" }),
   /** A moment in the reader's own time. */

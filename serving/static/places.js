@@ -4,6 +4,10 @@
 
 export const PLACES = [
   { name: "overview", scope: "forecasts:read", load: () => import("./views/overview.js") },
+  { name: "forecast", scope: "forecasts:read", load: () => import("./views/forecast.js") },
+  { name: "overrides", scope: "plans:read", load: () => import("./views/overrides.js") },
+  { name: "scenarios", scope: "plans:read", load: () => import("./views/scenarios.js") },
+  { name: "excel", scope: "plans:read", load: () => import("./views/excel.js") },
   { name: "quality", scope: "evidence:read", load: () => import("./views/quality.js") },
   { name: "keys", scope: "keys:read", load: () => import("./views/keys.js") },
   { name: "audit", scope: "audit:read", load: () => import("./views/audit.js") },

@@ -151,12 +151,15 @@ export function Table({ caption, isCaptionHidden = false, columns, rows, rowKey,
   <//>`;
 }
 
-/** A box that scrolls sideways, and is reached by keyboard where there is something to scroll. */
+/** A box that scrolls sideways (or down, where a view bounds its height), and is reached by keyboard where it does. */
 function Scroller({ label, children }) {
   const box = useRef(null);
   const [isWide, setWide] = useState(false);
   useLayoutEffect(() => {
-    const look = () => setWide(box.current.scrollWidth > box.current.clientWidth);
+    const look = () => {
+      const { scrollWidth, clientWidth, scrollHeight, clientHeight } = box.current;
+      setWide(scrollWidth > clientWidth || scrollHeight > clientHeight);
+    };
     const watcher = new ResizeObserver(look);
     watcher.observe(box.current);
     watcher.observe(box.current.firstElementChild);
