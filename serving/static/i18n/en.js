@@ -221,6 +221,7 @@ export default {
   "job.features": "Features",
   "job.train-demand": "Training of the model",
   "job.forecast-demand": "Demand forecast",
+  "job.demand-series": "Histories of the series",
   "job.explain-demand": "Explanation of forecasts",
   "job.follow-demand": "Scoring of forecasts",
   "job.housekeeping": "Housekeeping",

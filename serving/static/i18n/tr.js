@@ -221,6 +221,7 @@ export default {
   "job.features": "Özniteliklerin hesabı",
   "job.train-demand": "Modelin eğitimi",
   "job.forecast-demand": "Talep tahmini",
+  "job.demand-series": "Geçmiş satışların hazırlanması",
   "job.explain-demand": "Tahminlerin açıklanması",
   "job.follow-demand": "Tahmin başarısının ölçülmesi",
   "job.housekeeping": "Tabloların bakımı",
