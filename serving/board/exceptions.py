@@ -41,6 +41,11 @@ _FALLBACKS = """
     SELECT site, product, name, fallback_reason AS reason, 'low' AS severity, count(*) OVER () AS total FROM totals
     WHERE by_fallback ORDER BY units * unit_price DESC NULLS LAST, units DESC, site, product LIMIT $most
 """
+# One cause for all of them, as before the first champion, is one thing to know.
+_FALLBACK_OF_ALL = """
+    SELECT NULL AS site, NULL AS product, NULL AS name, any_value(fallback_reason) AS reason, 'medium' AS severity
+    FROM totals HAVING count(*) > 1 AND bool_and(by_fallback) AND count(DISTINCT fallback_reason) = 1
+"""
 # Worse than seasonal naive is medium, by half high; as good, and still off by half of the units, is low.
 _ERRORS = """
     SELECT judged.*, name, count(*) OVER () AS total, CASE WHEN error > 1.5 * naive THEN 'high'
@@ -83,7 +88,8 @@ class Exceptions:
             "alert": self._alerts(found),
             "error": self._errors(tenant, totals),
             "change": self._rows(_CHANGES, {"least": LEAST_PIECES, "most": MOST}, totals=totals.rows),
-            "fallback": self._rows(_FALLBACKS, {"most": MOST}, totals=totals.rows),
+            "fallback": self._rows(_FALLBACK_OF_ALL, {}, totals=totals.rows)
+            or self._rows(_FALLBACKS, {"most": MOST}, totals=totals.rows),
         }
         listed = [{"kind": kind, **row} for kind, rows in by_kind.items() for row in rows]
         listed += [row for source in self._more for row in source(tenant)]

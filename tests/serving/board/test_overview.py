@@ -214,6 +214,13 @@ def test_an_alarm_of_the_last_four_weeks_is_told(plant, overview):
     assert (row["measure"], row["night"], row["evidence"]) == ("level", "2026-03-01", 1.7)
 
 
+def test_one_reason_of_all_series_is_one_exception(plant, overview):
+    plant.night(method="seasonal_naive", fallback_reason="no champion yet")
+
+    told = [(row["severity"], row["product"], row["reason"]) for row in of(overview, "fallback")]
+    assert told == [("medium", None, "no champion yet")]
+
+
 def test_a_fallback_is_told_with_its_reason(plant, overview):
     plant.night(series=ONE, method="seasonal_naive", fallback_reason="too young")
 
@@ -223,6 +230,7 @@ def test_a_fallback_is_told_with_its_reason(plant, overview):
 def test_of_many_the_first_fifty_are_told_and_all_are_counted(plant, overview):
     series = [("ankara", f"P-{n}") for n in range(70)]
     plant.night(series=series, method="seasonal_naive", fallback_reason="too young")
+    plant.night(series=[("bursa", "P-1")])
 
     told = overview()
 
