@@ -34,6 +34,7 @@ from serving.identity.oidc import Company
 from serving.identity.oidc_routes import OidcRoutes
 from serving.identity.passwords import Passwords
 from serving.identity.service import Identity, build
+from serving.laid import LaidFolder
 from serving.lake import Lake
 from serving.plans.routes import PlanParts
 from serving.render import json_bytes
@@ -75,7 +76,7 @@ def create_app(
     """
     lake = Lake(settings, seconds)
     ledger = Ledger(lake)
-    forecasts = Forecasts(lake, ledger)
+    forecasts = Forecasts(lake, ledger, LaidFolder(settings.home / "cache" / "nights"))
     state = open_state(settings)
     sealed = secret.load(settings)
     identity = build(state, sealed, now, passwords)

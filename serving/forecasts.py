@@ -15,12 +15,12 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from expectations.tables import DEMAND_FORECAST
+from serving.laid import LaidFolder, Tables
 from serving.lake import AnswerError, Lake, NotThereError, Snapshot
-from serving.nights import JSON, H, Night, NightKey, Shelf, Summary
-from serving.render import json_lines
+from serving.nights import H, Night, NightKey, Shelf, Summary
 from serving.runs import Ledger, Runs
 
-SHELF_BYTES = 512 * 2**20  # 300 tenants of 41 products take 190 MB, one tenant of 10,000 series 155 MB
+SHELF_BYTES = 512 * 2**20  # of a process; what is mapped takes next to nothing of it
 FOUND_KEPT = 5000  # answers to "which night" kept
 
 # What a row of an answer leaves out: it is the same in all rows (and in the answer's head), or is asked by id.
@@ -30,10 +30,14 @@ ROW_COLUMNS = tuple(c.name for c in DEMAND_FORECAST.columns if c.name not in NOT
 _NIGHTS = """
     SELECT night, list(DISTINCT run_id) AS runs FROM files WHERE tenant = $tenant GROUP BY night ORDER BY night DESC
 """
-_ROWS = "SELECT * FROM files WHERE tenant = $tenant AND night = $night ORDER BY site, product, date"
+_ROWS = f"""
+    SELECT {", ".join(ROW_COLUMNS)}, available_at FROM files WHERE tenant = $tenant AND night = $night
+    ORDER BY site, product, date
+"""  # noqa: S608 - names of ours
 _SERIES = """
-    SELECT site, product, min(date) AS first_date, max(date) AS last_date, count(*) AS periods FROM rows
-    GROUP BY site, product ORDER BY site, product
+    SELECT site, product, min(date) AS first_date, max(date) AS last_date, count(*) AS periods,
+        sum(count(*)) OVER (ORDER BY site, product)::BIGINT - count(*) AS offset
+    FROM rows GROUP BY site, product ORDER BY site, product
 """
 SUMMARY = """
     SELECT max(cut_off) AS cut_off, max(available_at) AS available_at, mode(period) AS period,
@@ -105,11 +109,12 @@ class Found(Generic[H]):
 class Forecasts:
     """Reads `demand_forecast`. Every query is of one tenant: by partition, and again in SQL."""
 
-    def __init__(self, lake: Lake, ledger: Ledger, shelf_bytes: int = SHELF_BYTES) -> None:
+    def __init__(self, lake: Lake, ledger: Ledger, laid: LaidFolder) -> None:
         self._lake = lake
         self._ledger = ledger
+        self._laid = laid
         self.table = lake.table(DEMAND_FORECAST)
-        self._shelf: Shelf[Night] = Shelf(shelf_bytes)
+        self._shelf: Shelf[Night] = Shelf(SHELF_BYTES)
         self._found: OrderedDict[tuple[object, ...], NightKey] = OrderedDict()
         self._before: OrderedDict[tuple[object, ...], NightKey | None] = OrderedDict()
         self._lock = threading.Lock()
@@ -244,14 +249,19 @@ class Forecasts:
         return found
 
     def _read(self, snapshot: Snapshot, key: NightKey) -> Night:
+        """The night, mapped from the file in which the first process to want it has laid it."""
+        table, _ = snapshot.identity
+        (summary, series, rows), is_mapped = self._laid.get((table, key), lambda: self._tables(snapshot, key))
+        make = Night.mapped if is_mapped else Night
+        return make(key, rows, series, Summary(**summary.to_pylist()[0]))
+
+    def _tables(self, snapshot: Snapshot, key: NightKey) -> Tables:
         params: dict[str, object] = {"tenant": key.tenant, "night": key.night}
         files = files_of(snapshot, key.tenant, month_of(key.night))
         rows = self._lake.query(_ROWS, params, files=files)
         series = self._lake.query(_SERIES, {}, rows=rows)
-        summary = Summary(**self._lake.query(SUMMARY, {}, rows=rows).to_pylist()[0])
-        columns = {name: compact(name, rows[name]) for name in ROW_COLUMNS}
-        answered = pa.table(columns)
-        return Night(key, answered.append_column(JSON, json_lines(answered)), series, summary)
+        summary = self._lake.query(SUMMARY, {}, rows=rows)
+        return summary, series, pa.table({name: compact(name, rows[name]) for name in ROW_COLUMNS})
 
 
 def _is_good(run_ids: tuple[str, ...], tenant: str, runs: Runs) -> bool:
@@ -278,9 +288,15 @@ def files_of(snapshot: Snapshot, tenant: str, month: str) -> ds.Dataset:
     return snapshot.dataset([("tenant", "=", tenant), ("night_month", "=", month)])
 
 
-def compact(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+def compact(name: str, column: pa.ChunkedArray) -> pa.Array:
     """Times become text as they are answered; what repeats is kept once."""
-    if pa.types.is_timestamp(column.type):
-        column = pc.strftime(column.cast(pa.timestamp("s", "UTC"), safe=False), "%Y-%m-%dT%H:%M:%SZ")
-    repeats = pa.types.is_string(column.type) and name != "forecast_id"
-    return column.dictionary_encode() if repeats else column
+    column = column.combine_chunks()
+    is_time = pa.types.is_timestamp(column.type)
+    if not is_time and (not pa.types.is_string(column.type) or name == "forecast_id"):
+        return column
+    repeats = column.dictionary_encode()
+    values = repeats.dictionary
+    if is_time:
+        values = pc.strftime(values.cast(pa.timestamp("s", "UTC"), safe=False), "%Y-%m-%dT%H:%M:%SZ")
+    places = next((kind for kind in (pa.int8(), pa.int16()) if len(values) < 2 ** (kind.bit_width - 1)), pa.int32())
+    return pa.DictionaryArray.from_arrays(repeats.indices.cast(places), values)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import threading
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import date, datetime
-from itertools import accumulate
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-JSON = "json"  # column of a night's rows: each of them as JSON text
 READS = 2
-SERIES_BYTES = 450  # memory of one series' entry, measured; the rows count themselves
+MAPPED_BYTES = 200_000  # memory of a night whose tables are mapped from a file, measured
 
 
 @dataclass(frozen=True)
@@ -50,6 +48,68 @@ class Series:
     offset: int
 
 
+class SeriesList(Sequence[Series]):
+    """The series of a night as they lie in a table: an entry is made when it is asked for."""
+
+    def __init__(self, table: pa.Table) -> None:
+        columns = {name: table[name].combine_chunks() for name in (f.name for f in fields(Series))}
+        self.table = pa.table(columns)
+        self._products: pa.StringArray = columns["product"]
+        self._periods, self._offsets = columns["periods"], columns["offset"]
+        self._of_site: dict[str, range] = {}
+        begin = 0
+        for count in pc.value_counts(columns["site"]).to_pylist():  # in the order in which they come
+            self._of_site[count["values"]] = range(begin, begin + count["counts"])
+            begin += count["counts"]
+
+    def __len__(self) -> int:
+        return len(self._products)
+
+    def __getitem__(self, i: Any) -> Any:
+        if isinstance(i, slice):
+            raise TypeError("series are asked for one by one, or all of them by their table")
+        if not -len(self) <= i < len(self):
+            raise IndexError(i)
+        return Series(*(column[i].as_py() for column in self.table.columns))
+
+    def __iter__(self) -> Iterator[Series]:
+        return map(Series, *(column.to_pylist() for column in self.table.columns))
+
+    @property
+    def first_date(self) -> date | None:
+        """Of the series that begins first; None without series."""
+        first: date | None = pc.min(self.table["first_date"]).as_py()
+        return first
+
+    def select(self, sites: tuple[str, ...], products: tuple[str, ...]) -> list[int]:
+        """Positions of those asked for, in order; nothing asked is all."""
+        if not sites:
+            if not products:
+                return list(range(len(self)))
+            found: list[int] = pc.indices_nonzero(pc.is_in(self._products, pa.array(products, pa.string()))).to_pylist()
+            return found
+        of_sites = [self._of_site.get(site, range(0)) for site in sorted(set(sites))]
+        if not products:
+            return [i for of_site in of_sites for i in of_site]
+        wanted = sorted(set(products))
+        return [i for of_site in of_sites for product in wanted if (i := self._place(of_site, product)) is not None]
+
+    def _place(self, of_site: range, product: str) -> int | None:
+        i = bisect_left(self._products, product, of_site.start, of_site.stop, key=pa.StringScalar.as_py)
+        return i if i < of_site.stop and self._products[i].as_py() == product else None
+
+    def spans(self, chosen: Iterable[int]) -> list[tuple[int, int]]:
+        """(offset, rows) of the chosen series, neighbours joined."""
+        spans: list[tuple[int, int]] = []
+        for i in chosen:
+            offset, periods = self._offsets[i].as_py(), self._periods[i].as_py()
+            if spans and sum(spans[-1]) == offset:
+                spans[-1] = (spans[-1][0], spans[-1][1] + periods)
+            else:
+                spans.append((offset, periods))
+        return spans
+
+
 @dataclass(frozen=True)
 class Summary:
     """What all rows of the night share.
@@ -66,7 +126,7 @@ class Summary:
 
 
 class Held:
-    """The rows of one night: `rows` is an Arrow table of the answer's columns and of JSON."""
+    """The rows of one night: `rows` is an Arrow table of the answer's columns."""
 
     def __init__(self, key: NightKey, rows: pa.Table, summary: Summary) -> None:
         self.key = key
@@ -91,36 +151,34 @@ class SumsNight(Held):
 
 
 class Night(Held):
-    """The forecasts of one night, ordered by site, product and date. `series`: ordered by site and product."""
+    """The forecasts of one night, ordered by site, product and date.
+
+    `series` are ordered by site and product: site, product, first_date, last_date, periods, and the offset of the first row.
+    """
 
     def __init__(self, key: NightKey, rows: pa.Table, series: pa.Table, summary: Summary) -> None:
         super().__init__(key, rows, summary)
-        periods = series["periods"].to_pylist()
-        offsets = accumulate(periods, initial=0)
-        columns = [series[name].to_pylist() for name in ("site", "product", "first_date", "last_date")]
-        self.series = [Series(*values) for values in zip(*columns, periods, offsets, strict=False)]
-        self._by_code = {(s.site, s.product): i for i, s in enumerate(self.series)}
-        self.bytes += SERIES_BYTES * len(self.series)
+        self.series = SeriesList(series)
+        self.bytes += series.nbytes
+
+    @classmethod
+    def mapped(cls, key: NightKey, rows: pa.Table, series: pa.Table, summary: Summary) -> Night:
+        """A night whose tables lie in a file: its pages are not the process's own."""
+        night = cls(key, rows, series, summary)
+        night.bytes = MAPPED_BYTES
+        return night
 
     def select_series(self, sites: tuple[str, ...], products: tuple[str, ...]) -> list[int]:
         """Positions in `series` of those asked for, in order."""
-        if sites and products:
-            pairs = ((site, product) for site in set(sites) for product in set(products))
-            return sorted(self._by_code[pair] for pair in pairs if pair in self._by_code)
-        if sites:
-            return [i for site in sorted(set(sites)) for i in self._of_site(site)]
-        if products:
-            wanted = set(products)
-            return [i for i, s in enumerate(self.series) if s.product in wanted]
-        return list(range(len(self.series)))
+        return self.series.select(sites, products)
 
     def select(self, selection: Selection) -> pa.Table:
         """The rows asked for, in order; slices of `rows`, copied only where dates are cut."""
         if selection.sites or selection.products:
-            chosen = self.select_series(selection.sites, selection.products)
+            chosen = self.series.select(selection.sites, selection.products)
             found = self.rows.slice(0, 0)
             if chosen:
-                found = pa.concat_tables([self.rows.slice(*span) for span in self._spans(chosen)])
+                found = pa.concat_tables([self.rows.slice(*span) for span in self.series.spans(chosen)])
         else:
             found = self.rows
         if selection.first:
@@ -128,22 +186,6 @@ class Night(Held):
         if selection.last:
             found = found.filter(pc.field("date") <= selection.last)
         return found
-
-    def _of_site(self, site: str) -> range:
-        return range(
-            bisect_left(self.series, site, key=lambda s: s.site), bisect_right(self.series, site, key=lambda s: s.site)
-        )
-
-    def _spans(self, chosen: Iterable[int]) -> list[tuple[int, int]]:
-        """(offset, rows) of the chosen series, neighbours joined."""
-        spans: list[tuple[int, int]] = []
-        for i in chosen:
-            series = self.series[i]
-            if spans and sum(spans[-1]) == series.offset:
-                spans[-1] = (spans[-1][0], spans[-1][1] + series.periods)
-            else:
-                spans.append((series.offset, series.periods))
-        return spans
 
 
 class Kept(Protocol):

@@ -9,10 +9,9 @@ import pyarrow as pa
 from expectations.tables import DEMAND_FORECAST_SUMS
 from serving.forecasts import NOT_IN_ROWS, SUMMARY, Forecasts, Found, GoneError, compact, files_of, month_of
 from serving.lake import AnswerError, Lake, NotThereError, Snapshot
-from serving.nights import JSON, NightKey, Shelf, Summary, SumsNight
-from serving.render import json_lines
+from serving.nights import NightKey, Shelf, Summary, SumsNight
 
-SHELF_BYTES = 512 * 2**20  # one tenant of 30,000 series has 770,000 sums, which take 300 MB
+SHELF_BYTES = 512 * 2**20  # one tenant of 30,000 series has 770,000 sums, which take 90 MB
 SUM_COLUMNS = tuple(c.name for c in DEMAND_FORECAST_SUMS.columns if c.name not in NOT_IN_ROWS)
 # Of the very runs that wrote the forecasts: the sums of an older writing of the night would be of other numbers.
 _ROWS = """
@@ -80,4 +79,4 @@ class Sums:
             raise NoSumsError(key.tenant, key.night)
         summary = Summary(**self._lake.query(SUMMARY, {}, rows=rows).to_pylist()[0])
         answered = pa.table({name: compact(name, rows[name]) for name in SUM_COLUMNS})
-        return SumsNight(key, answered.append_column(JSON, json_lines(answered)), summary)
+        return SumsNight(key, answered, summary)

@@ -19,7 +19,7 @@ from serving.answers import UNCHANGED, Reply, head_of
 from serving.explanations import Explanations
 from serving.forecasts import Forecasts, Found
 from serving.identity.access import Access
-from serving.nights import JSON, H, Night, Selection
+from serving.nights import H, Night, Selection
 from serving.paging import Cursor, decode, encode, fingerprint
 from serving.problems import Problem, responses
 from serving.queries import LIMIT, ForecastQuery, NightQuery, SeriesQuery, SumsQuery, TableQuery, parameters, read
@@ -105,10 +105,10 @@ class TenantRoutes:
         rows = found.night.select(selection)
         if form != "json":
             name = f"forecast_{tenant}_{found.night.key.night}"
-            return reply.table(rows.drop_columns(JSON), DEMAND_FORECAST, form, name, query.bom)
+            return reply.table(rows, DEMAND_FORECAST, form, name, query.bom)
         limit = query.limit or LIMIT
         next_page = next_address(f"/v1/tenants/{quote(tenant)}/forecasts", query, cursor, limit, rows.num_rows, asked)
-        page = rows[JSON].slice(cursor.offset, limit)
+        page = rows.slice(cursor.offset, limit)
         content = json_page({**reply.head, "total": rows.num_rows, "next": next_page}, "forecasts", page)
         return reply.json(content, next_page)
 
@@ -129,13 +129,13 @@ class TenantRoutes:
         rows = found.night.select(query.wanted)
         if form != "json":
             name = f"forecast_sums_{tenant}_{found.night.key.night}"
-            return reply.table(rows.drop_columns(JSON), DEMAND_FORECAST_SUMS, form, name, query.bom)
+            return reply.table(rows, DEMAND_FORECAST_SUMS, form, name, query.bom)
         limit = query.limit or LIMIT
         head = {name: value for name, value in reply.head.items() if name != "period"}  # each row has its own
         next_page = next_address(
             f"/v1/tenants/{quote(tenant)}/forecasts/sums", query, cursor, limit, rows.num_rows, asked
         )
-        page = rows[JSON].slice(cursor.offset, limit)
+        page = rows.slice(cursor.offset, limit)
         content = json_page({**head, "total": rows.num_rows, "next": next_page}, "sums", page)
         return reply.json(content, next_page)
 

@@ -17,7 +17,7 @@ from serving.forecasts import Forecasts
 from serving.identity.audit import Audit
 from serving.identity.limits import Limits
 from serving.identity.secret import Secret
-from serving.nights import JSON, Selection
+from serving.nights import Selection
 from serving.plans.plan import Plans
 from serving.state.database import State
 
@@ -35,7 +35,7 @@ def exchange_router(
 
     def forecast_rows(tenant: str, filters: Filters) -> pa.Table:
         selection = Selection(tuple(filters.site), tuple(filters.product), filters.first, filters.last)
-        return forecasts.night(tenant).night.select(selection).drop_columns(JSON)
+        return forecasts.night(tenant).night.select(selection)
 
     def plan_rows(tenant: str, filters: Filters) -> pa.Table:
         plan = plans.current(tenant)

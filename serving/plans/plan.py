@@ -142,7 +142,7 @@ class Plans:
         effective = [o for o in in_force if o.period == period]
         key = (found.night.key, known.version, book.plan_version, tuple(o.override_id for o in effective))
         work = self._held(key, grid, effective)
-        begin = min((s.first_date for s in found.night.series), default=found.night.key.night)
+        begin = found.night.series.first_date or found.night.key.night
         sums = iter(work.sums)
         told = tuple(
             reasons(o, next(sums) if o.period == period else {}, begin, grid.days, now, period) for o in in_force
@@ -234,16 +234,18 @@ def _baseline(grid: Grid, change: Change) -> dict[date, float]:
 
 
 def _grid(night: Night, known: Known) -> Grid:
-    entries = [known.entries.get((s.site, s.product), _UNKNOWN) for s in night.series]
+    series = night.series.table
+    sites, products = series["site"].to_pylist(), series["product"].to_pylist()
+    entries = [known.entries.get(key, _UNKNOWN) for key in zip(sites, products, strict=True)]
     codes: dict[str, Sequence[str | None]] = {
-        "site": [s.site for s in night.series],
-        "product": [s.product for s in night.series],
+        "site": sites,
+        "product": products,
         "product_group": [e.product_group for e in entries],
         "product_sub_group": [e.product_sub_group for e in entries],
     }
     dates: Ints = night.rows["date"].cast(pa.int32()).to_numpy().astype(np.int64)
     baseline: Floats = night.rows["units_point"].to_numpy()
-    return Grid(Hierarchy(codes), [s.periods for s in night.series], dates, baseline, PERIOD_DAYS[night.summary.period])
+    return Grid(Hierarchy(codes), series["periods"].to_pylist(), dates, baseline, PERIOD_DAYS[night.summary.period])
 
 
 _UNKNOWN = Entry()

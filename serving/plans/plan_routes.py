@@ -22,7 +22,7 @@ from serving.plans import schemas
 from serving.plans.plan import Plans, check_groups
 from serving.problems import Problem, responses
 from serving.queries import LIMIT, parameters, read
-from serving.render import ARROW, form_of, json_lines, json_page
+from serving.render import ARROW, form_of, json_page
 from serving.tenants import TENANT_KINDS, Tenant
 
 
@@ -84,7 +84,7 @@ class PlanRoutes:
             given = query.model_dump(mode="json", by_alias=True, exclude_unset=True)
             given["cursor"] = encode(Cursor(plan.found.night.key, plan.found.version, offset + limit), asked)
             following = f"/v1/tenants/{quote(tenant)}/plan?{urlencode(given, doseq=True)}"
-        page = json_lines(plan.table(rows[offset : offset + limit]))
+        page = plan.table(rows[offset : offset + limit])
         return reply.json(json_page({**head, "total": len(rows), "next": following}, "plan", page), following)
 
 
