@@ -53,7 +53,7 @@ ROWS_AT_ONCE = 3_000_000  # in memory, of a lake that is written
 ROOT = Path(__file__).resolve().parents[1]
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 _ROWS = """
-    SELECT sha256(concat(t, i, d)) AS forecast_id, 'tenant-' || t AS tenant, $night AS night,
+    SELECT strftime($night, '%Y%m%d') || left(sha256(concat(t, i, d)), 16) AS forecast_id, 'tenant-' || t AS tenant, $night AS night,
         'site-' || (i // $products) AS site, 'P-' || (i % $products) AS product,
         $night + d::INTEGER AS date, 'day' AS period, d::INTEGER AS horizon,
         random() * 10 AS units_q10, 10 + random() * 10 AS units_q50, 20 + random() * 10 AS units_q90,
@@ -189,10 +189,14 @@ def measure(load: Load, pid: int, clients: int, seconds: float, rate: float) -> 
 
 
 def memory(load: Load, pid: int, clients: int, requests: int) -> list[float]:
-    """The memory [MiB] of the server and its workers together: before, and after each tenth of so many requests."""
+    """The memory [MiB] of the server and its workers together: before, and after each tenth of so many requests.
+
+    Pages of mapped files are not counted: they are the system's, which takes them back when somebody needs them.
+    """
     found = []
     for _ in range(11):
-        found.append(round(sum(process.memory_info().rss for process in _tree(pid)) / 2**20, 1))
+        own = (info.rss - info.shared for info in (process.memory_info() for process in _tree(pid)))
+        found.append(round(sum(own) / 2**20, 1))
         if len(found) < 11:
             asyncio.run(_run(load, clients, itertools.repeat(0.0, requests // 10)))
     return found

@@ -36,6 +36,7 @@ from serving.identity.passwords import Passwords
 from serving.identity.service import Identity, build
 from serving.laid import LaidFolder
 from serving.lake import Lake
+from serving.laying import Laying
 from serving.plans.routes import PlanParts
 from serving.render import json_bytes
 from serving.runs import Ledger
@@ -76,12 +77,22 @@ def create_app(
     """
     lake = Lake(settings, seconds)
     ledger = Ledger(lake)
-    forecasts = Forecasts(lake, ledger, LaidFolder(settings.home / "cache" / "nights"))
+    laid = LaidFolder(settings.home / "cache" / "nights")
+    forecasts = Forecasts(lake, ledger, laid)
     state = open_state(settings)
     sealed = secret.load(settings)
     identity = build(state, sealed, now, passwords)
     limits = Limits(InRedis(settings.redis) if settings.redis else Memory(), now)
-    app = FastAPI(title=TITLE, description=ABOUT, version=version("uretimiq"), docs_url=None, redoc_url=None)
+    laying = Laying(forecasts, laid)
+    app = FastAPI(
+        title=TITLE,
+        description=ABOUT,
+        version=version("uretimiq"),
+        docs_url=None,
+        redoc_url=None,
+        lifespan=laying.running(),
+    )
+    app.state.laying = laying
     app.state.identity = identity
     app.state.idempotency = Idempotency(state, sealed, now)
     app.state.guard = Guard(

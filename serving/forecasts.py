@@ -116,6 +116,7 @@ class Forecasts:
         self.table = lake.table(DEMAND_FORECAST)
         self._shelf: Shelf[Night] = Shelf(SHELF_BYTES)
         self._found: OrderedDict[tuple[object, ...], NightKey] = OrderedDict()
+        self._listed: OrderedDict[tuple[str, str], tuple[object, list[NightKey]]] = OrderedDict()
         self._before: OrderedDict[tuple[object, ...], NightKey | None] = OrderedDict()
         self._lock = threading.Lock()
         self._looker = ThreadPoolExecutor(1, "look")
@@ -133,6 +134,11 @@ class Forecasts:
             return Found(self._shelf.get(key, lambda: self._read(snapshot, key)), snapshot.version, runs)
 
         return self._lake.read(self.table, work)
+
+    def newest(self) -> tuple[object, list[str]]:
+        """What changes when any night does, and the tenants that have nights. Raises NotThereError, UnreadableError."""
+        runs, snapshot = self._ledger.runs(), self.table.snapshot()
+        return (snapshot.identity, runs.version), sorted(snapshot.months_by_tenant)
 
     def at_hand(self, tenant: str, night: date | None) -> Found[Night] | None:
         """What `night()` gives, if that is in memory and was so within WAIT_SECONDS.
@@ -239,8 +245,19 @@ class Forecasts:
 
     def _nights(self, snapshot: Snapshot, tenant: str, month: str) -> list[NightKey]:
         """The tenant's nights of one month, newest first, good or not."""
-        nights = self._lake.query(_NIGHTS, {"tenant": tenant}, files=files_of(snapshot, tenant, month)).to_pylist()
-        return [NightKey(tenant, row["night"], tuple(sorted(row["runs"]))) for row in nights]
+        # Another tenant's night makes a new version of the table, and leaves these files as they were.
+        asked = (snapshot.identity[0], snapshot.files_by_month.get((tenant, month)))
+        with self._lock:
+            listed = self._listed.get((tenant, month))
+        if listed and listed[0] == asked:
+            return listed[1]
+        rows = self._lake.query(_NIGHTS, {"tenant": tenant}, files=files_of(snapshot, tenant, month)).to_pylist()
+        nights = [NightKey(tenant, row["night"], tuple(sorted(row["runs"]))) for row in rows]
+        with self._lock:
+            self._listed[tenant, month] = asked, nights
+            while len(self._listed) > FOUND_KEPT:
+                self._listed.popitem(last=False)
+        return nights
 
     def _read_if_there(self, snapshot: Snapshot, key: NightKey) -> Night | None:
         found = self._shelf.find(key)

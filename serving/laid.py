@@ -21,6 +21,7 @@ MAX_BYTES = 16 * 2**30  # on disk: the nights of 300 tenants of 10,000 series ta
 BATCH_ROWS = 16_384  # a series' columns lie within 2 MB of each other
 STALE_SECONDS = 3600.0  # what is half written since then was interrupted
 ENDING, UNFINISHED = ".arrow", ".new"
+WHOLE = b"the end."  # of eight bytes, since Arrow wants its tables at such distances
 
 Tables = tuple[pa.Table, ...]
 
@@ -69,6 +70,7 @@ class LaidFolder:
                 for table in tables:
                     with ipc.new_stream(file, table.schema) as writer:
                         writer.write_table(table, max_chunksize=BATCH_ROWS)
+                file.write(WHOLE)
                 file.flush()
                 os.fsync(file.fileno())  # else a power cut could leave a whole name with half a file
             new.rename(path)
@@ -103,8 +105,13 @@ def _open(path: Path) -> Tables | None:
     """The tables of a file, mapped: their pages are read when they are used, and are the system's to take back."""
     try:
         with pa.memory_map(str(path)) as file:
+            end = max(file.size() - len(WHOLE), 0)
+            file.seek(end)
+            if file.read() != WHOLE:
+                raise pa.ArrowInvalid("it has no end")
+            file.seek(0)
             found = []
-            while file.tell() < file.size():
+            while file.tell() < end:
                 found.append(ipc.open_stream(file).read_all())
         os.utime(path)  # what is used stays
     except FileNotFoundError:

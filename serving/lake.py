@@ -83,11 +83,21 @@ class Snapshot:
         return self._delta.to_pyarrow_dataset(filesystem=self._files, file_pruning_predicate=filters)
 
     @cached_property
+    def files_by_month(self) -> dict[tuple[str, str], frozenset[str]]:
+        """The names of the files of a table partitioned by `tenant` and `night_month`, by these two."""
+        added = pa.table(self._delta.get_add_actions(flatten=True))
+        columns = [added[name].to_pylist() for name in ("partition.tenant", "partition.night_month", "path")]
+        files: dict[tuple[str, str], set[str]] = {}
+        for tenant, month, path in zip(*columns, strict=True):
+            files.setdefault((tenant, month), set()).add(path)
+        return {partition: frozenset(paths) for partition, paths in files.items()}
+
+    @cached_property
     def months_by_tenant(self) -> dict[str, list[str]]:
         """The months of a table partitioned by `tenant` and `night_month`: by tenant, newest first."""
         months: dict[str, list[str]] = {}
-        for partition in self._delta.partitions():
-            months.setdefault(partition["tenant"], []).append(partition["night_month"])
+        for tenant, month in self.files_by_month:
+            months.setdefault(tenant, []).append(month)
         return {tenant: sorted(found, reverse=True) for tenant, found in months.items()}
 
     @cached_property

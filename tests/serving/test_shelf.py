@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime
 import pyarrow as pa
 import pytest
 
-from serving.nights import SERIES_BYTES, Night, NightKey, Shelf, Summary
+from serving.nights import MAPPED_BYTES, Night, NightKey, Shelf, Summary
 
 SUMMARY = Summary(datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC), "day", None, None)
-EMPTY = pa.table({name: [] for name in ("site", "product", "first_date", "last_date", "periods")})
+EMPTY = pa.table({name: pa.nulls(0) for name in ("site", "product", "first_date", "last_date", "periods", "offset")})
 
 
 def night(tenant, size):
@@ -28,11 +28,11 @@ def size():
     return night("a", 100).bytes
 
 
-def test_a_night_takes_the_bytes_of_its_rows_and_series():
-    series = pa.table({"site": ["s"], "product": ["p"], "first_date": [None], "last_date": [None], "periods": [28]})
-    rows = pa.table({"x": pa.array([1, 2, 3], pa.int64())})
+def test_a_night_takes_the_bytes_of_its_tables_and_a_mapped_one_next_to_none():
+    rows, key = pa.table({"x": pa.array([1, 2, 3], pa.int64())}), night("a", 1).key
 
-    assert Night(night("a", 1).key, rows, series, SUMMARY).bytes == 24 + SERIES_BYTES
+    assert Night(key, rows, EMPTY, SUMMARY).bytes == 24
+    assert Night.mapped(key, rows, EMPTY, SUMMARY).bytes == MAPPED_BYTES
 
 
 def test_the_night_used_longest_ago_gives_way(size):
