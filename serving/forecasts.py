@@ -10,38 +10,18 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Generic
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.dataset as ds
-
 from expectations.tables import DEMAND_FORECAST
-from serving.laid import LaidFolder, Tables
+from serving.laid import LaidFolder
 from serving.lake import AnswerError, Lake, NotThereError, Snapshot
 from serving.nights import H, Night, NightKey, Shelf, Summary
+from serving.rows import files_of, month_of, tables_of
 from serving.runs import Ledger, Runs
 
 SHELF_BYTES = 512 * 2**20  # of a process; what is mapped takes next to nothing of it
 FOUND_KEPT = 5000  # answers to "which night" kept
 
-# What a row of an answer leaves out: it is the same in all rows (and in the answer's head), or is asked by id.
-NOT_IN_ROWS = ("tenant", "table_versions", "run_id", "available_at", "night_month", "units_hierarchy")
-ROW_COLUMNS = tuple(c.name for c in DEMAND_FORECAST.columns if c.name not in NOT_IN_ROWS)
-
 _NIGHTS = """
     SELECT night, list(DISTINCT run_id) AS runs FROM files WHERE tenant = $tenant GROUP BY night ORDER BY night DESC
-"""
-_ROWS = f"""
-    SELECT {", ".join(ROW_COLUMNS)}, available_at FROM files WHERE tenant = $tenant AND night = $night
-    ORDER BY site, product, date
-"""  # noqa: S608 - names of ours
-_SERIES = """
-    SELECT site, product, min(date) AS first_date, max(date) AS last_date, count(*) AS periods,
-        sum(count(*)) OVER (ORDER BY site, product)::BIGINT - count(*) AS offset
-    FROM rows GROUP BY site, product ORDER BY site, product
-"""
-SUMMARY = """
-    SELECT max(cut_off) AS cut_off, max(available_at) AS available_at, mode(period) AS period,
-        mode(model_name) AS model_name, mode(model_version) AS model_version FROM rows
 """
 _ONE = "SELECT * EXCLUDE (night_month) FROM files WHERE tenant = $tenant AND forecast_id = $forecast_id"
 
@@ -268,25 +248,13 @@ class Forecasts:
     def _read(self, snapshot: Snapshot, key: NightKey) -> Night:
         """The night, mapped from the file in which the first process to want it has laid it."""
         table, _ = snapshot.identity
-        (summary, series, rows), is_mapped = self._laid.get((table, key), lambda: self._tables(snapshot, key))
+        (summary, series, rows), is_mapped = self._laid.get((table, key), lambda: tables_of(self._lake, snapshot, key))
         make = Night.mapped if is_mapped else Night
         return make(key, rows, series, Summary(**summary.to_pylist()[0]))
-
-    def _tables(self, snapshot: Snapshot, key: NightKey) -> Tables:
-        params: dict[str, object] = {"tenant": key.tenant, "night": key.night}
-        files = files_of(snapshot, key.tenant, month_of(key.night))
-        rows = self._lake.query(_ROWS, params, files=files)
-        series = self._lake.query(_SERIES, {}, rows=rows)
-        summary = self._lake.query(SUMMARY, {}, rows=rows)
-        return summary, series, pa.table({name: compact(name, rows[name]) for name in ROW_COLUMNS})
 
 
 def _is_good(run_ids: tuple[str, ...], tenant: str, runs: Runs) -> bool:
     return not any((tenant, run) in runs.withheld for run in run_ids)
-
-
-def month_of(night: date) -> str:
-    return night.strftime("%Y-%m")
 
 
 def _months(snapshot: Snapshot, tenant: str, runs: Runs) -> list[str]:
@@ -299,21 +267,3 @@ def _months(snapshot: Snapshot, tenant: str, runs: Runs) -> list[str]:
     if not snapshot.months_by_tenant:  # the first night is under way: its table is made before its rows
         raise NotThereError
     raise UnknownTenantError(tenant)
-
-
-def files_of(snapshot: Snapshot, tenant: str, month: str) -> ds.Dataset:
-    return snapshot.dataset([("tenant", "=", tenant), ("night_month", "=", month)])
-
-
-def compact(name: str, column: pa.ChunkedArray) -> pa.Array:
-    """Times become text as they are answered; what repeats is kept once."""
-    column = column.combine_chunks()
-    is_time = pa.types.is_timestamp(column.type)
-    if not is_time and (not pa.types.is_string(column.type) or name == "forecast_id"):
-        return column
-    repeats = column.dictionary_encode()
-    values = repeats.dictionary
-    if is_time:
-        values = pc.strftime(values.cast(pa.timestamp("s", "UTC"), safe=False), "%Y-%m-%dT%H:%M:%SZ")
-    places = next((kind for kind in (pa.int8(), pa.int16()) if len(values) < 2 ** (kind.bit_width - 1)), pa.int32())
-    return pa.DictionaryArray.from_arrays(repeats.indices.cast(places), values)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from expectations.contract import Column
 from expectations.tables import DEMAND_FORECAST, DEMAND_FORECAST_SUMS
-from serving.forecasts import ROW_COLUMNS
+from serving.rows import ROW_COLUMNS
 from serving.sums import SUM_COLUMNS
 
 _PYTHON = {pa.string(): str, pa.date32(): date, pa.int32(): int, pa.int64(): int, pa.float64(): float}

@@ -7,9 +7,10 @@ from datetime import date
 import pyarrow as pa
 
 from expectations.tables import DEMAND_FORECAST_SUMS
-from serving.forecasts import NOT_IN_ROWS, SUMMARY, Forecasts, Found, GoneError, compact, files_of, month_of
+from serving.forecasts import Forecasts, Found, GoneError
 from serving.lake import AnswerError, Lake, NotThereError, Snapshot
 from serving.nights import NightKey, Shelf, Summary, SumsNight
+from serving.rows import NOT_IN_ROWS, SUMMARY, compact, files_of, month_of
 
 SHELF_BYTES = 512 * 2**20  # one tenant of 30,000 series has 770,000 sums, which take 90 MB
 SUM_COLUMNS = tuple(c.name for c in DEMAND_FORECAST_SUMS.columns if c.name not in NOT_IN_ROWS)

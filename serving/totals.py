@@ -5,9 +5,10 @@ from __future__ import annotations
 import pyarrow as pa
 
 from expectations.tables import DEMAND_SERIES
-from serving.forecasts import Forecasts, Found, files_of, month_of
+from serving.forecasts import Forecasts, Found
 from serving.lake import Lake, NotThereError, Snapshot
 from serving.nights import Held, Night, NightKey, Shelf
+from serving.rows import files_of, month_of
 
 SHELF_BYTES = 64 * 2**20  # one tenant of 10,000 series takes 1 MB
 CHAMPION = "champion"  # the method of a forecast for which no fallback stood in

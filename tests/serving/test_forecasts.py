@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from expectations.tables import DEMAND_FORECAST
-from serving.forecasts import NOT_IN_ROWS
+from serving.rows import NOT_IN_ROWS
 
 FORECASTS = "/v1/tenants/acme/forecasts"
 HORIZON = [f"2026-03-{day:02d}" for day in range(2, 30)]

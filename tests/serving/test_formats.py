@@ -8,7 +8,7 @@ import pytest
 from pyarrow import ipc
 
 from expectations.tables import DEMAND_FORECAST, DEMAND_FORECAST_SUMS
-from serving.forecasts import ROW_COLUMNS
+from serving.rows import ROW_COLUMNS
 from serving.sums import SUM_COLUMNS
 
 FORECASTS = "/v1/tenants/acme/forecasts"

@@ -6,8 +6,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from serving import examples, schemas
-from serving.forecasts import ROW_COLUMNS
 from serving.problems import KINDS
+from serving.rows import ROW_COLUMNS
 from serving.series import schemas as series
 from serving.sums import SUM_COLUMNS
 

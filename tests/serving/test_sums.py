@@ -6,8 +6,8 @@ from typing import get_args
 import pytest
 
 from expectations.tables import DEMAND_FORECAST_SUMS
-from serving.forecasts import NOT_IN_ROWS
 from serving.queries import Level, SumsQuery
+from serving.rows import NOT_IN_ROWS
 
 SUMS = "/v1/tenants/acme/forecasts/sums"
 FIRST, SECOND = date(2026, 3, 1), date(2026, 3, 2)

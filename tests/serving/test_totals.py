@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 
 from serving.forecasts import Forecasts
+from serving.laid import LaidFolder
 from serving.lake import Lake
 from serving.runs import Ledger
 from serving.totals import Totals
@@ -17,7 +18,7 @@ ONE = [("ankara", "P-1")]
 def of(plant, clock):
     """The rows of the totals of acme's last night."""
     lake = Lake(plant.settings, lambda: clock.seconds)
-    forecasts = Forecasts(lake, Ledger(lake))
+    forecasts = Forecasts(lake, Ledger(lake), LaidFolder(plant.settings.home / "cache"))
     totals = Totals(lake, forecasts)
 
     def rows(tenant="acme"):

@@ -255,6 +255,7 @@ def test_kinds_of_one_severity_take_turns():
 def test_exceptions_of_other_parts_are_among_them(plant):
     from serving.board.overview import Overview
     from serving.forecasts import Forecasts
+    from serving.laid import LaidFolder
     from serving.lake import Lake
     from serving.runs import Ledger
     from serving.status import EachTable
@@ -263,7 +264,7 @@ def test_exceptions_of_other_parts_are_among_them(plant):
     plant.night()
     stale = {"kind": "stale_override", "severity": "high", "override_id": "o-1"}
     lake = Lake(plant.settings)
-    forecasts = Forecasts(lake, Ledger(lake))
+    forecasts = Forecasts(lake, Ledger(lake), LaidFolder(plant.settings.home / "cache"))
     asked = []
 
     def more(tenant):
