@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @click.group(invoke_without_command=True, context_settings={"show_default": True})
 @click.option("--host", default="127.0.0.1", help="Address to listen on; beyond loopback only with URETIMIQ_HOSTS.")
 @click.option("--port", type=click.IntRange(1, 65535), show_default="URETIMIQ_PORT, 8300", help="Port to listen on.")
-@click.option("--workers", type=click.IntRange(1, 64), default=1, help="Processes; they share the nights laid in HOME/cache.")
+@click.option(
+    "--workers", type=click.IntRange(1, 64), default=1, help="Processes; they share the nights laid in HOME/cache."
+)
 @click.version_option(package_name="uretimiq")
 @click.pass_context
 def main(context: click.Context, host: str, port: int | None, workers: int) -> None:

@@ -8,19 +8,20 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import pyarrow as pa
 
 from serving.forecasts import Forecasts, Found
-from serving.nights import Night
+from serving.nights import Night, NightKey, Shelf
 from serving.plans.arithmetic import LEVELS, PERIOD_DAYS, Change, Floats, Grid, Hierarchy, Ints, Laid, lay
 from serving.plans.catalogue import Catalogue, Entry, Known
 from serving.plans.overrides import Override, Overrides, Said
 from serving.plans.staleness import Stale, reasons
 from serving.problems import Problem
 
+GRIDS_BYTES = 256 * 2**20  # one tenant of 10,000 series takes 8 MB
+GRID_SERIES_BYTES = 350  # of a series' codes in lists and sets
 LAID_KEPT = 300  # plans held in memory, each of the rows that overrides touch
 SCHEMA = pa.schema(
     [
@@ -42,6 +43,16 @@ class _Work:
 
     laid: Laid
     sums: tuple[dict[date, float], ...]
+
+
+@dataclass(frozen=True)
+class _KeptGrid:
+    key: tuple[NightKey, tuple[str, int]]
+    grid: Grid
+
+    @property
+    def bytes(self) -> int:
+        return self.grid.dates.nbytes + self.grid.baseline.nbytes + GRID_SERIES_BYTES * len(self.grid.periods)
 
 
 @dataclass(frozen=True)
@@ -122,7 +133,7 @@ class Plans:
         self.catalogue = catalogue
         self.overrides = overrides
         self._now = now
-        self._grids: WeakKeyDictionary[Night, tuple[tuple[str, int], Grid]] = WeakKeyDictionary()
+        self._grids: Shelf[_KeptGrid] = Shelf(GRIDS_BYTES)
         self._work: OrderedDict[tuple[object, ...], _Work] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -160,12 +171,8 @@ class Plans:
 
     def grid(self, night: Night, known: Known) -> Grid:
         """The baseline of a night, with the groups that are known of its series."""
-        held = self._grids.get(night)
-        if held and held[0] == known.version:
-            return held[1]
-        made = _grid(night, known)
-        self._grids[night] = (known.version, made)
-        return made
+        key = (night.key, known.version)
+        return self._grids.get(key, lambda: _KeptGrid(key, _grid(night, known))).grid
 
     def say(self, plan: Plan, change: Change, reason: str, expires_at: datetime) -> Said:
         """What somebody says on seeing `plan`. Raises Problem where it would touch nothing."""
