@@ -227,3 +227,20 @@ def test_another_tenants_night_does_not_make_this_ones_be_looked_for_again(plant
     api.rows()
 
     assert asked == []
+
+
+def test_a_look_that_finds_nothing_new_reads_no_night(plant, api, monkeypatch):
+    plant.night()
+    laying(api).look()
+    monkeypatch.setattr("serving.forecasts.Forecasts.night", never)
+
+    laying(api).look()
+
+
+def test_a_running_server_lays_the_nights_by_itself(plant, api):
+    plant.night()
+
+    with api:
+        deadline = time.monotonic() + 20
+        while not files(cache_of(plant)):
+            assert time.monotonic() < deadline
