@@ -82,6 +82,11 @@ def step(name: str, command: str, *, limit: timedelta, **more: Any) -> BashOpera
     )
 
 
+def for_tenants(job: str, *, hours: int, **more: Any) -> BashOperator:
+    """The task that runs `job` for all tenants: one tenant's failure stops that tenant alone, until `verdict` tells it."""
+    return step(job.replace("-", "_"), f"run {job} --defer-failures", limit=timedelta(hours=hours), **more)
+
+
 def verdict(*jobs: str) -> BashOperator:
     """The last task: fails, and names tenant and reason in its log, if any tenant failed in one of `jobs`.
 

@@ -145,10 +145,8 @@ class Demo:
         home = self.home
         self.step("Where to click next")
         for name, address in (
-            (
-                "API",
-                f"{home.url('api')}/   user {api_server.USER}, password {api_server.password(home)}",
-            ),
+            ("The page", f"{home.url('api')}/   user {api_server.USER}, password {api_server.password(home)}"),
+            ("API", f"{home.url('api')}/docs"),
             (
                 "Airflow",
                 f"{self.run_page('nightly_demand')}   user {airflow_server.USER}, password {airflow_server.password(home)}",

@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from serving.cli import main
+from serving.identity.secret import LINK_MARK
 from serving.state.database import open_state
 
 # Of the packages here, those that the extra `api` does not bring.
@@ -122,6 +123,24 @@ def test_the_server_answers_and_leaves_when_told(plant, workers):
         server.send_signal(signal.SIGINT)
         output, _ = server.communicate(timeout=20)
     assert f"http://127.0.0.1:{port}/" in output
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_log_of_accesses_has_no_secret_of_a_live_link(plant, workers):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    program = str(Path(sys.executable).with_name("uretimiq-api"))
+    environ = {**os.environ, "URETIMIQ_HOME": str(plant.settings.home), "URETIMIQ_LOG_LEVEL": "DEBUG"}
+    line = [program, "--port", str(port), "--workers", str(workers)]
+    server = subprocess.Popen(line, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            fetch(f"http://127.0.0.1:{port}/v1/live/{LINK_MARK}sehr-geheim_1?language=tr", "nobody")
+    finally:
+        server.send_signal(signal.SIGINT)
+        output, _ = server.communicate(timeout=20)
+    assert f'"GET /v1/live/{LINK_MARK}...?language=tr HTTP/1.1" 404' in output
+    assert "geheim" not in output
 
 
 @pytest.mark.parametrize(("proxies", "seen"), [("", "127.0.0.1"), ("127.0.0.1", "203.0.113.7")])

@@ -1,15 +1,11 @@
 """Live links: a tenant's rows as CSV for whoever has the address, until it ends; the secret is in no log."""
 
 import csv
-import logging
 from datetime import timedelta
 
 import pytest
-import uvicorn
-from click.testing import CliRunner
 from sqlalchemy import select
 
-from serving import cli
 from serving.exchange.links import MOST_LINKS, Links
 from serving.identity.audit import Audit
 from serving.identity.roles import Caller
@@ -158,26 +154,6 @@ def test_a_refused_link_is_written_down_without_its_secret(api, link):
     assert [row["detail"]["kind"] for row in denied] == ["not-found", "link-refused"]
     assert made["url"].rpartition("/")[2] not in repr(denied)
     assert denied[1]["target"] == f"GET /v1/live/{LINK_MARK}..."
-
-
-def test_the_servers_log_of_accesses_has_no_secret(plant, monkeypatch):
-    asked = f"/v1/live/{LINK_MARK}sehr-geheim_1?language=tr"
-    told = []
-
-    def run(*_, **__):
-        log, handler = logging.getLogger("uvicorn.access"), logging.Handler()
-        handler.emit = lambda record: told.append(record.getMessage())
-        log.addHandler(handler)
-        log.info('%s - "%s %s HTTP/%s" %d', "127.0.0.1:1", "GET", asked, "1.1", 200)
-        log.removeHandler(handler)
-
-    monkeypatch.setattr(uvicorn.Server, "run", run)
-    monkeypatch.setenv("URETIMIQ_HOME", str(plant.settings.home))
-    monkeypatch.setenv("URETIMIQ_LOG_LEVEL", "DEBUG")
-    result = CliRunner().invoke(cli.main, ["--port", "15941"])
-
-    assert result.exit_code == 0, result.output
-    assert told == [f'127.0.0.1:1 - "GET /v1/live/{LINK_MARK}...?language=tr HTTP/1.1" 200']
 
 
 def test_masking_leaves_what_is_no_secret():
