@@ -141,6 +141,28 @@ def number(text):
     return float(text.replace(",", "."))
 
 
+def test_an_override_whose_answer_was_lost_is_made_once(open_page, planner_site):
+    words = WORDS["tr"]
+    page = open_page(CHANGED)
+
+    def lose(route):
+        route.fetch()
+        route.abort()
+
+    page.route("**/overrides", lose, times=1)
+    page.get_by_role("button", name=words["override"]).click()
+    page.get_by_label(words["percent"]).fill("10")
+    page.get_by_label(words["reason"]).fill(REASON)
+    page.get_by_role("button", name=words["save"]).click()
+    page.get_by_role("dialog").get_by_role("alert").wait_for()
+    page.get_by_role("button", name=words["save"]).click()
+    page.get_by_role("dialog").wait_for(state="detached")
+
+    page.goto("/app/#/acme/overrides")
+    page.locator("tbody tr", has_text=REASON).first.wait_for()
+    assert page.locator("tbody tr", has_text=REASON).count() == 1
+
+
 def test_an_override_is_listed_with_its_reason_and_withdrawn(open_page):
     words = WORDS["tr"]
     page = open_page(CHANGED)
@@ -323,6 +345,10 @@ def module(browser):
         ("1.250,5", "en", 1250.5),
         ("−3", "tr", -3),
         ("%20", "tr", 20),
+        ("-%20", "tr", -20),
+        ("+20 %", "en", 20),
+        ("10+5", "tr", None),
+        ("5%5", "en", None),
         ("1,2,3", "tr", None),
         ("zehn", "en", None),
         ("", "en", None),
