@@ -2,6 +2,7 @@
 
 import { api, at } from "../../api.js";
 import { t } from "../../i18n.js";
+import { isoDay, seconds } from "../../plot.js";
 import { announce, Dialog, Field, html, Problem, useState, useWork } from "../../ui.js";
 import { ChangeFields, draftOf, Effect, effect, read } from "./change.js";
 import { STEPS } from "./forecast_data.js";
@@ -9,6 +10,9 @@ import { paramsOf, placeOf } from "./node.js";
 
 /** A day's last moment where the reader is, as the API takes it. */
 export const endOfDay = (day) => new Date(`${day}T23:59:59`).toISOString();
+
+/** The last day of the day or week, from Monday, that holds `day`. */
+const lastOf = (day, period) => (period === "week" ? isoDay(seconds(day) + ((7 - new Date(day).getUTCDay()) % 7) * 86_400) : day);
 
 const dayOf = (moment) => {
   const local = new Date(moment);
@@ -32,7 +36,7 @@ export function OverrideForm({ period, rows = [], start, save, onClose, onDone }
   const [reason, setReason] = useState(start.reason ?? "");
   const [expires, setExpires] = useState(start.expires_at ? dayOf(start.expires_at) : "");
   const [isTried, setTried] = useState(false);
-  const until = expires || draft.last;
+  const until = expires || (draft.last && lastOf(draft.last, period));
   const { change, errors } = read(draft);
   if (!reason.trim()) errors.reason = t("override.reason-needed");
   if (!until) errors.expires = t("change.date-needed");
