@@ -163,6 +163,26 @@ def test_an_override_whose_answer_was_lost_is_made_once(open_page, planner_site)
     assert page.locator("tbody tr", has_text=REASON).count() == 1
 
 
+def test_an_override_that_would_be_over_already_is_told_at_its_field(open_page):
+    words = WORDS["tr"]
+    page = open_page(CHANGED)
+    page.get_by_role("button", name=words["override"]).click()
+    page.get_by_label(words["percent"]).fill("10")
+    page.get_by_label(words["reason"]).fill("uzun" * 100)
+    page.locator("dialog input[type=date]").last.fill("2026-03-01")
+    page.get_by_role("button", name=words["save"]).click()
+
+    told = page.get_by_role("dialog").get_by_role("alert")
+    assert told.inner_text() == "Bu gün geçmişte kaldı: daha sonraki bir gün seçin."
+
+    page.locator("dialog input[type=date]").last.fill("2026-03-08")
+    page.get_by_role("button", name=words["save"]).click()
+    page.get_by_role("dialog").wait_for(state="detached")
+    page.goto("/app/#/acme/overrides")
+    scroll = page.locator(".scroll", has=page.locator("td", has_text="uzunuzun"))
+    assert scroll.evaluate("box => box.scrollWidth <= box.clientWidth")  # a long word leaves the buttons in sight
+
+
 def test_an_override_is_listed_with_its_reason_and_withdrawn(open_page):
     words = WORDS["tr"]
     page = open_page(CHANGED)

@@ -46,6 +46,7 @@ export function OverrideForm({ period, rows = [], start, save, onClose, onDone }
     announce(t("override.saved"));
     onDone();
   });
+  const isPast = work.error?.detail?.includes("would have ended"); // by the server's clock
   const submit = (event) => {
     event.preventDefault();
     setTried(true);
@@ -55,8 +56,8 @@ export function OverrideForm({ period, rows = [], start, save, onClose, onDone }
     <${ChangeFields} draft=${draft} onInput=${setDraft} errors=${shown} period=${period} />
     ${rows.length > 0 && html`<${Effect} of=${effect(change, rows, STEPS[period])} period=${period} />`}
     <${Field} label=${t("override.reason")} hint=${t("override.reason-hint")} required rows="2" maxlength="500" value=${reason} onInput=${setReason} error=${shown.reason} />
-    <${Field} type="date" label=${t("override.expires")} hint=${t("override.expires-hint")} required value=${until} onInput=${setExpires} error=${shown.expires} />
-    ${work.error && html`<${Problem} error=${work.error} />`}
+    <${Field} type="date" label=${t("override.expires")} hint=${t("override.expires-hint")} required value=${until} onInput=${setExpires} error=${isPast ? t("override.expires-past") : shown.expires} />
+    ${work.error && !isPast && html`<${Problem} error=${work.error} />`}
     <div class="actions">
       <button type="submit" class="main" disabled=${work.isBusy}>${t("override.save")}</button>
       <button type="button" onClick=${onClose}>${t("cancel")}</button>
