@@ -163,6 +163,18 @@ def test_an_override_whose_answer_was_lost_is_made_once(open_page, planner_site)
     assert page.locator("tbody tr", has_text=REASON).count() == 1
 
 
+def test_a_place_first_opened_without_network_says_so_and_opens_once_it_is_back(open_page):
+    page = open_page("#/acme/overview")
+    page.locator("main h1").wait_for()
+    page.context.set_offline(True)
+    page.get_by_role("link", name="Excel").click()
+    assert "Sunucuya ulaşılamıyor" in page.locator("main [role=alert]").inner_text()
+
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Yeniden dene").click()
+    page.get_by_role("heading", name="Canlı bağlantılar").wait_for(timeout=8_000)
+
+
 def test_an_override_that_would_be_over_already_is_told_at_its_field(open_page):
     words = WORDS["tr"]
     page = open_page(CHANGED)
