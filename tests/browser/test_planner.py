@@ -175,6 +175,21 @@ def test_a_place_first_opened_without_network_says_so_and_opens_once_it_is_back(
     page.get_by_role("heading", name="Canlı bağlantılar").wait_for(timeout=8_000)
 
 
+def test_why_a_fallback_stood_in_is_told_in_the_readers_words(open_page):
+    page = open_page("#/acme/overview")
+
+    def fall_back(route):
+        answer = route.fetch()
+        told = answer.json()
+        told["explanation"]["fallback_reason"] = "no champion yet"
+        route.fulfill(response=answer, json=told)
+
+    page.route("**/explanation*", fall_back)
+    page.goto(f"/app/{CHANGED}")
+    why = page.locator("section", has=page.get_by_role("heading", name=WORDS["tr"]["why"]))
+    assert "henüz seçilmiş bir model yok" in why.inner_text()
+
+
 def test_an_override_that_would_be_over_already_is_told_at_its_field(open_page):
     words = WORDS["tr"]
     page = open_page(CHANGED)
