@@ -10,7 +10,8 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
 from starlette.exceptions import HTTPException
 
 from serving.lake import AnswerError, NotThereError, UnreadableError
@@ -236,6 +237,10 @@ def told(errors: Iterable[Mapping[str, Any]]) -> str:
     return "; ".join(f"{' '.join(map(str, e['loc']))}: {e['msg']}" for e in errors)[:500]
 
 
+# Not there, full or locked; a standby that takes no writes; lost in between; all its connections in use.
+_AWAY = (OperationalError, InternalError, InterfaceError, NoConnectionError)
+
+
 def install(app: FastAPI) -> None:
     """Make every error of `app` a problem."""
 
@@ -243,10 +248,13 @@ def install(app: FastAPI) -> None:
     async def known(request: Request, error: AnswerError) -> JSONResponse:
         return refused(request, error)
 
-    @app.exception_handler(OperationalError)
-    async def state(_: Request, error: OperationalError) -> JSONResponse:
-        log.error("the state database does not answer: %s", " ".join(str(error.orig).split())[:300])
+    async def state(_: Request, error: Exception) -> JSONResponse:
+        why = getattr(error, "orig", None) or error
+        log.error("the state database does not answer: %s", " ".join(str(why).split())[:300])
         return answer("state-unavailable", KINDS["state-unavailable"].example)
+
+    for away in _AWAY:
+        app.add_exception_handler(away, state)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:

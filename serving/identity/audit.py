@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -33,17 +33,27 @@ class Audit:
         **detail: Any,
     ) -> None:
         """Write down what `caller` did to `target`, in the transaction of the change itself."""
-        row = {
+        self.note_all(connection, caller, action, [(target, detail)], tenant)
+
+    def note_all(
+        self,
+        connection: Connection,
+        caller: Caller,
+        action: str,
+        done: Sequence[tuple[str, dict[str, Any]]],
+        tenant: str | None = None,
+    ) -> None:
+        """The same of many targets, each with its detail, at once."""
+        shared = {
             "at": self._now(),
             "actor": _plain(caller.actor, NAME + 10),
             "tenant": _plain(tenant or caller.tenant or "", NAME) or None,
             "action": action,
-            "target": _plain(target, _TARGET),
             "address": _plain(caller.address, NAME),
             "request_id": _plain(caller.request_id, NAME),
-            "detail": detail,
         }
-        connection.execute(insert(AUDIT_LOG).values(row))
+        rows = [shared | {"target": _plain(target, _TARGET), "detail": detail} for target, detail in done]
+        connection.execute(insert(AUDIT_LOG), rows)
 
     def denied(self, caller: Caller, target: str, kind: str, detail: str) -> None:
         """Write down a refused access."""

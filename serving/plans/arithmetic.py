@@ -59,10 +59,14 @@ class Hierarchy:
 
     def series(self, node: dict[str, str]) -> Ints:
         """Positions of the series of a node, in order."""
-        found = np.arange(self._count)
-        for level, code in node.items():
-            found = np.intersect1d(found, self._positions[level].get(code, _NONE), assume_unique=True)
-        return found
+        if not node:
+            return np.arange(self._count)
+        # From the smallest, so that a product at a site does not go through the site: a workbook brings thousands of them.
+        first, *rest = sorted((self._positions[level].get(code, _NONE) for level, code in node.items()), key=len)
+        for other in rest:
+            places = np.searchsorted(other, first)
+            first = first[np.take(other, places, mode="clip") == first] if len(first) else first
+        return first
 
     @cached_property
     def _positions(self) -> dict[str, dict[str | None, Ints]]:

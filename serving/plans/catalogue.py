@@ -125,7 +125,8 @@ class Catalogue:
         wanted = pa.table({"site": pa.array(sites, pa.string()), "product": pa.array(products, pa.string())})
 
         def work(snapshot: Snapshot) -> Sold:
-            rows = self._lake.query(_SOLD, {"tenant": tenant}, files=snapshot.dataset(), wanted=wanted)
+            files = snapshot.dataset([("tenant", "=", tenant)])
+            rows = self._lake.query(_SOLD, {"tenant": tenant}, files=files, wanted=wanted)
             return Sold(rows.to_pylist())
 
         try:
@@ -138,7 +139,8 @@ class Catalogue:
             held = self._held.get(tenant)
         if held and held.version == snapshot.identity:
             return held
-        rows = self._lake.query(_KNOWN, {"tenant": tenant}, files=snapshot.dataset()).to_pylist()
+        files = snapshot.dataset([("tenant", "=", tenant)])
+        rows = self._lake.query(_KNOWN, {"tenant": tenant}, files=files).to_pylist()
         found = Known(
             snapshot.identity,
             {

@@ -131,28 +131,30 @@ class Overrides:
     def make_in(self, connection: Connection, caller: Caller, tenant: str, said: Sequence[Said]) -> list[Override]:
         """The same in a transaction that is open already."""
         plan_version = _next_version(connection, tenant)
-        return [
-            self._keep(connection, caller, tenant, each, "made", secrets.token_hex(8), 1, plan_version, position)
+        made = [
+            self._version(caller, each, "made", secrets.token_hex(8), 1, plan_version, position)
             for position, each in enumerate(said)
         ]
+        self._keep(connection, caller, tenant, "made", made)
+        return made
 
     def change(self, caller: Caller, tenant: str, override_id: str, seen: Sequence[int] | None, said: Said) -> Override:
         """A new version in place of one of the versions `seen` (None: of whichever it is). Raises Problem."""
         with self._state.write() as connection:
             plan_version = _next_version(connection, tenant)
             last = self._last(connection, tenant, override_id, seen)
-            return self._keep(
-                connection, caller, tenant, said, "changed", override_id, last.version + 1, plan_version, 0
-            )
+            kept = self._version(caller, said, "changed", override_id, last.version + 1, plan_version, 0)
+            self._keep(connection, caller, tenant, "changed", [kept])
+        return kept
 
     def withdraw(self, caller: Caller, tenant: str, override_id: str, seen: Sequence[int] | None) -> Override:
         """It has no effect any more; what was said stays. Raises Problem."""
         with self._state.write() as connection:
             plan_version = _next_version(connection, tenant)
             last = self._last(connection, tenant, override_id, seen)
-            return self._keep(
-                connection, caller, tenant, last, "withdrawn", override_id, last.version + 1, plan_version, 0
-            )
+            kept = self._version(caller, last, "withdrawn", override_id, last.version + 1, plan_version, 0)
+            self._keep(connection, caller, tenant, "withdrawn", [kept])
+        return kept
 
     def _last(self, connection: Connection, tenant: str, override_id: str, seen: Sequence[int] | None) -> Override:
         """The version that stands, if it may be followed by another. Raises Problem."""
@@ -166,21 +168,11 @@ class Overrides:
             raise Problem("override-over", f"override {override_id} {what}: make a new one")
         return last
 
-    def _keep(
-        self,
-        connection: Connection,
-        caller: Caller,
-        tenant: str,
-        said: Said,
-        what: str,
-        override_id: str,
-        version: int,
-        plan_version: int,
-        position: int,
+    def _version(
+        self, caller: Caller, said: Said, what: str, override_id: str, version: int, plan_version: int, position: int
     ) -> Override:
-        plain = {name: getattr(said, name) for name in Said.__dataclass_fields__}
-        kept = Override(
-            **plain,
+        return Override(
+            **{name: getattr(said, name) for name in Said.__dataclass_fields__},
             override_id=override_id,
             version=version,
             plan_version=plan_version,
@@ -189,12 +181,19 @@ class Overrides:
             made_by=caller.actor,
             made_at=self._now(),
         )
-        connection.execute(insert(OVERRIDES).values(_row(tenant, kept)))
-        told = {name: value for name, value in asdict(said.change).items() if value is not None}
-        told |= {"first": said.change.first.isoformat(), "last": said.change.last.isoformat()}
-        told |= {"reason": said.reason, "expires_at": said.expires_at.isoformat(), "version": version}
-        self._audit.note(connection, caller, f"override.{what}", override_id, tenant, **told)
-        return kept
+
+    def _keep(self, connection: Connection, caller: Caller, tenant: str, what: str, kept: Sequence[Override]) -> None:
+        """Write versions down, all at once: a workbook brings thousands, and others wait for their turn to write."""
+        connection.execute(insert(OVERRIDES), [_row(tenant, each) for each in kept])
+        told = [(each.override_id, _noted(each)) for each in kept]
+        self._audit.note_all(connection, caller, f"override.{what}", told, tenant)
+
+
+def _noted(kept: Override) -> dict[str, Any]:
+    """What the audit log tells of a version."""
+    told = {name: value for name, value in asdict(kept.change).items() if value is not None}
+    told |= {"first": kept.change.first.isoformat(), "last": kept.change.last.isoformat()}
+    return told | {"reason": kept.reason, "expires_at": kept.expires_at.isoformat(), "version": kept.version}
 
 
 def _next_version(connection: Connection, tenant: str) -> int:

@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from expectations.tables import DEMAND_FORECAST
 from serving import examples
 from serving.answers import UNCHANGED, Reply, head_of
-from serving.exchange import export
+from serving.exchange import delimited, export
 from serving.forecasts import Forecasts
 from serving.identity.access import Access
 from serving.identity.secret import Secret
@@ -22,7 +22,7 @@ from serving.plans import schemas
 from serving.plans.plan import Plans, check_groups
 from serving.problems import Problem, responses
 from serving.queries import LIMIT, parameters, read
-from serving.render import ARROW, form_of, json_page
+from serving.render import ARROW, CSV, form_of, json_page
 from serving.tenants import TENANT_KINDS, Tenant
 
 
@@ -73,10 +73,13 @@ class PlanRoutes:
         if reply.is_known:
             return reply.unchanged()
         if form == "xlsx":
-            content = export.content(plan, rows, query.language, self._now(), self._secret)
+            content = export.content(plan, rows, query.language or "tr", self._now(), self._secret)
             return reply.file(content, export.XLSX, f"plan_{tenant}_{plan.found.night.key.night}.xlsx")
         if form != "json":
             name = f"plan_{tenant}_{plan.found.night.key.night}"
+            if form == "csv" and query.language:
+                lines = b"".join(delimited.pieces(plan.table(rows), query.language, query.bom))
+                return reply.file(lines, CSV, f"{name}.csv")
             return reply.table(plan.table(rows), DEMAND_FORECAST, form, name, query.bom)
         offset, limit = cursor.offset if cursor else 0, query.limit or LIMIT
         following = None

@@ -108,7 +108,11 @@ class PlanQuery(Asked):
         None,
         description="Or by the header Accept: text/csv, application/vnd.apache.arrow.stream; these come whole. xlsx is a workbook to be edited and imported again",
     )
-    language: Literal["tr", "en"] = Field("tr", description="Of a workbook's headings")
+    language: Literal["tr", "en"] | None = Field(
+        None,
+        description="Of a workbook's headings, Turkish if left out; and CSV for a spreadsheet of that language: `tr` has ; "
+        "between fields and , before decimals, and a text that would be run as a formula gets a ' before it",
+    )
     bom: bool = Field(False, description="Begin CSV with a byte order mark, by which Excel knows UTF-8")
 
 

@@ -12,6 +12,7 @@ Stale = dict[str, Any]
 MOVED_SHARE = 0.15  # the forecast moves by a few percent each night; what moves it so far is news
 MOVED_UNITS = 1.0  # a fraction of a piece is no news, whatever share it is
 SOON = timedelta(days=3)
+ONE_DAY = timedelta(days=1)
 
 
 def reasons(
@@ -24,7 +25,8 @@ def reasons(
     - `period_changed`: it was said of days where weeks are forecast now, or the other way about: it has no effect
     - `past`: its periods are over
     - `baseline_moved`: the forecast moved by MOVED_SHARE and MOVED_UNITS, over the periods that were and are forecast
-    - `expires_soon`: it ends within SOON, before the periods that it is about
+    - `expires_soon`: it ends within SOON, before the last day that it is about begins: what ends on that day, wherever
+      on earth a planner's day ends, ends as it was meant
     """
     if override.period != period:
         return [{"kind": "period_changed", "period": override.period}]
@@ -37,7 +39,7 @@ def reasons(
     if moved >= MOVED_UNITS and moved > MOVED_SHARE * before:
         found.append({"kind": "baseline_moved", "share": (after - before) / before if before else None})
     end = period_end(max(baseline), days) if baseline else None
-    if end and override.expires_at < end and override.expires_at - now <= SOON:
+    if end and override.expires_at < end - ONE_DAY and override.expires_at - now <= SOON:
         found.append({"kind": "expires_soon", "expires_at": override.expires_at})
     return found
 

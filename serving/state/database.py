@@ -89,9 +89,15 @@ class State:
             )
 
     def revision(self) -> str | None:
-        """The revision that the tables are at; None before the first. Raises StateError."""
+        """The revision that the tables are at; None before the first. Raises StateError, also for one of a newer program."""
         with _told(self.engine), self.read() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
+            found = MigrationContext.configure(connection).get_current_revision()
+        if found and found not in _revisions():
+            raise StateError(
+                f"the state database is at revision {found}, which this program does not know: run the newer version "
+                "that wrote it, or bring back the backup from before it"
+            )
+        return found
 
     def _only_one(self) -> AbstractContextManager[None]:
         return _locked(self._folder / "migrate.lock") if self._folder else nullcontext()
@@ -117,10 +123,18 @@ def connect(settings: Settings) -> State:
 def embedded(home: Path) -> State:
     """SQLite in HOME/state, which its owner alone reads."""
     folder = home / "state"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = folder / "state.db"
-    file.touch(mode=0o600)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file.touch(mode=0o600)
+    except OSError as error:
+        why = f"the state database {file} cannot be written ({error.strerror}): look at its owner and its disk"
+        raise StateError(why) from error
     return State(_engine(f"sqlite:///{file}"), folder)
+
+
+def _revisions() -> set[str]:
+    return {script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()}
 
 
 def newest() -> str:

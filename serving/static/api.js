@@ -7,6 +7,7 @@ const ASKED = "asked"; // when a refresh was asked for that is not answered yet
 const LEFTOVER_MS = 700;
 const CSRF = { "Uretimiq-CSRF": "1" };
 const listeners = new Set();
+const unanswered = new Map(); // the key of each POST whose answer was lost: sent again, it is the same request
 let token = null;
 
 /** What the API answered instead of an answer. `kind` is the last word of the problem's type; "offline" without one. */
@@ -20,9 +21,8 @@ export class ApiError extends Error {
 export const api = {
   /** The answer of GET as JSON. `params` that are null or undefined are left out. */
   get: async (path, params, options) => (await ask("GET", path, { params, ...options })).data,
-  /** `body` is sent as JSON, a Blob as it is. A repeat of the same call, as after a lost answer, changes nothing twice. */
-  post: async (path, body, options) =>
-    (await ask("POST", path, { body, ...options, headers: { "Idempotency-Key": key(), ...options?.headers } })).data,
+  /** `body` is sent as JSON, a Blob as it is. The same call again after a lost answer changes nothing twice. */
+  post,
   put: async (path, body, options) => (await ask("PUT", path, { body, ...options })).data,
   del: async (path, options) => (await ask("DELETE", path, options)).data,
   ask,
@@ -40,6 +40,20 @@ export async function ask(method, path, options = {}) {
   if (!answer.ok) throw await problem(answer);
   const read = options.as === "blob" ? answer.blob() : answer.status === 204 ? null : answer.json();
   return { data: await read, etag: answer.headers.get("ETag"), status: answer.status, headers: answer.headers };
+}
+
+async function post(path, body, options) {
+  const what = body instanceof Blob ? null : `${path} ${JSON.stringify(body)}`;
+  const known = unanswered.get(what) ?? key();
+  if (what) unanswered.set(what, known);
+  try {
+    const { data } = await ask("POST", path, { body, ...options, headers: { "Idempotency-Key": known, ...options?.headers } });
+    unanswered.delete(what);
+    return data;
+  } catch (error) {
+    if (error.kind !== "offline" && error.kind !== "key-busy") unanswered.delete(what);
+    throw error;
+  }
 }
 
 /** Saves what an address answers as a file of that name. */

@@ -1,6 +1,6 @@
 // The frame: who is signed in, which tenant, which place; header, navigation, and the view in the middle.
 
-import { api, onSession, refresh, signOut } from "./api.js";
+import { api, ApiError, onSession, refresh, signOut } from "./api.js";
 import { language, LANGUAGES, onLanguage, setLanguage, t } from "./i18n.js";
 import { keep, kept } from "./keep.js";
 import { PLACES } from "./places.js";
@@ -64,13 +64,18 @@ function Inside({ me, tenants, renew }) {
 }
 
 function View({ of, ...given }) {
-  const loaded = useAsk(async () => ({ view: (await of.load()).default }), [of]);
+  const loaded = useAsk(async () => ({ view: (await of.load().catch(notLoaded)).default }), [of]);
   const [error] = useErrorBoundary((thrown) => console.error(thrown));
   if (error) {
     return html`<${Heading}>${t(`place.${of.name}`)}<//>
       <${Problem} error=${error} again=${() => location.reload()} />`;
   }
   return html`<${Asked} of=${loaded}>${({ view }) => html`<${view} ...${given} />`}<//>`;
+}
+
+/** A module that did not come: what an answer of the API that did not come is told as. */
+function notLoaded(error) {
+  throw error instanceof TypeError ? new ApiError({ detail: error.message }) : error;
 }
 
 function Refused({ tenant, tenants }) {

@@ -141,6 +141,75 @@ def number(text):
     return float(text.replace(",", "."))
 
 
+def test_an_override_whose_answer_was_lost_is_made_once(open_page, planner_site):
+    words = WORDS["tr"]
+    page = open_page(CHANGED)
+
+    def lose(route):
+        route.fetch()
+        route.abort()
+
+    page.route("**/overrides", lose, times=1)
+    page.get_by_role("button", name=words["override"]).click()
+    page.get_by_label(words["percent"]).fill("10")
+    page.get_by_label(words["reason"]).fill(REASON)
+    page.get_by_role("button", name=words["save"]).click()
+    page.get_by_role("dialog").get_by_role("alert").wait_for()
+    page.get_by_role("button", name=words["save"]).click()
+    page.get_by_role("dialog").wait_for(state="detached")
+
+    page.goto("/app/#/acme/overrides")
+    page.locator("tbody tr", has_text=REASON).first.wait_for()
+    assert page.locator("tbody tr", has_text=REASON).count() == 1
+
+
+def test_a_place_first_opened_without_network_says_so_and_opens_once_it_is_back(open_page):
+    page = open_page("#/acme/overview")
+    page.locator("main h1").wait_for()
+    page.context.set_offline(True)
+    page.get_by_role("link", name="Excel").click()
+    assert "Sunucuya ulaşılamıyor" in page.locator("main [role=alert]").inner_text()
+
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Yeniden dene").click()
+    page.get_by_role("heading", name="Canlı bağlantılar").wait_for(timeout=8_000)
+
+
+def test_why_a_fallback_stood_in_is_told_in_the_readers_words(open_page):
+    page = open_page("#/acme/overview")
+
+    def fall_back(route):
+        answer = route.fetch()
+        told = answer.json()
+        told["explanation"]["fallback_reason"] = "no champion yet"
+        route.fulfill(response=answer, json=told)
+
+    page.route("**/explanation*", fall_back)
+    page.goto(f"/app/{CHANGED}")
+    why = page.locator("section", has=page.get_by_role("heading", name=WORDS["tr"]["why"]))
+    assert "henüz seçilmiş bir model yok" in why.inner_text()
+
+
+def test_an_override_that_would_be_over_already_is_told_at_its_field(open_page):
+    words = WORDS["tr"]
+    page = open_page(CHANGED)
+    page.get_by_role("button", name=words["override"]).click()
+    page.get_by_label(words["percent"]).fill("10")
+    page.get_by_label(words["reason"]).fill("uzun" * 100)
+    page.locator("dialog input[type=date]").last.fill("2026-03-01")
+    page.get_by_role("button", name=words["save"]).click()
+
+    told = page.get_by_role("dialog").get_by_role("alert")
+    assert told.inner_text() == "Bu gün geçmişte kaldı: daha sonraki bir gün seçin."
+
+    page.locator("dialog input[type=date]").last.fill("2026-03-08")
+    page.get_by_role("button", name=words["save"]).click()
+    page.get_by_role("dialog").wait_for(state="detached")
+    page.goto("/app/#/acme/overrides")
+    scroll = page.locator(".scroll", has=page.locator("td", has_text="uzunuzun"))
+    assert scroll.evaluate("box => box.scrollWidth <= box.clientWidth")  # a long word leaves the buttons in sight
+
+
 def test_an_override_is_listed_with_its_reason_and_withdrawn(open_page):
     words = WORDS["tr"]
     page = open_page(CHANGED)
@@ -323,6 +392,10 @@ def module(browser):
         ("1.250,5", "en", 1250.5),
         ("−3", "tr", -3),
         ("%20", "tr", 20),
+        ("-%20", "tr", -20),
+        ("+20 %", "en", 20),
+        ("10+5", "tr", None),
+        ("5%5", "en", None),
         ("1,2,3", "tr", None),
         ("zehn", "en", None),
         ("", "en", None),

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import create_engine, make_url
+from sqlalchemy.exc import InterfaceError, InternalError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from serving.state.database import connect
 
@@ -205,3 +207,20 @@ def test_a_state_database_that_went_away_is_told_and_logged(plant, make_api, emp
 
     assert (told["kind"], told["status"]) == ("state-unavailable", 503)
     assert "does not answer" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InternalError("INSERT", {}, OSError("cannot execute INSERT in a read-only transaction")),  # a standby
+        InterfaceError("SELECT", {}, OSError("the connection is closed")),
+        NoConnectionError("QueuePool limit of size 5 overflow 10 reached"),
+    ],
+)
+def test_a_state_database_that_takes_nothing_is_told_as_one_that_is_away(api, monkeypatch, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(api.identity.audit, "page", fail)
+
+    assert api.problem("/v1/audit")["kind"] == "state-unavailable"

@@ -199,6 +199,22 @@ def test_a_damaged_file_is_told_in_one_line(plant):
         open_state(plant.settings)
 
 
+def test_a_database_of_a_newer_program_is_told_in_one_line(plant):
+    with open_state(plant.settings).write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(StateError, match="revision 9999, which this program does not know: run the newer version"):
+        open_state(plant.settings)
+
+
+def test_a_home_that_cannot_be_written_is_told_in_one_line(plant):
+    plant.settings.home.mkdir(parents=True, exist_ok=True)
+    (plant.settings.home / "state").touch()  # stands in for a folder that refuses, which root is never refused
+
+    with pytest.raises(StateError, match=r"state/state.db cannot be written \(File exists\): look at its owner"):
+        open_state(plant.settings)
+
+
 def test_the_file_is_a_plain_sqlite_database(plant):
     open_state(plant.settings)
 

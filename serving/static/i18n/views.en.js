@@ -151,6 +151,7 @@ export default {
   "override.reason-needed": "Enter the reason, for those who look later and for yourself.",
   "override.expires": "Valid until",
   "override.expires-hint": "At the end of this day the override ends and the forecast counts again.",
+  "override.expires-past": "This day is over: choose a later one.",
   "override.save": "Save the override",
   "override.saved": "The override is saved.",
   "override.when": "Period",

@@ -151,6 +151,7 @@ export default {
   "override.reason-needed": "Gerekçeyi yazın: sonra bakanlar ve siz anlayabilesiniz.",
   "override.expires": "Geçerlilik sonu",
   "override.expires-hint": "Bu günün sonunda düzeltme kalkar ve yeniden tahmin geçerli olur.",
+  "override.expires-past": "Bu gün geçmişte kaldı: daha sonraki bir gün seçin.",
   "override.save": "Düzeltmeyi kaydet",
   "override.saved": "Düzeltme kaydedildi.",
   "override.when": "Dönem",

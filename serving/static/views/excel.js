@@ -48,7 +48,7 @@ export function Filters({ tenant, value, onInput }) {
 
 function Export({ tenant }) {
   const [filters, setFilters] = useState({});
-  const work = useWork((format) => download(at(tenant, "plan"), { ...filters, format, ...(format === "csv" ? { bom: true } : { language: language() }) }, `plan_${tenant}.${format}`));
+  const work = useWork((format) => download(at(tenant, "plan"), { ...filters, format, language: language(), bom: format === "csv" ? true : null }, `plan_${tenant}.${format}`));
   return html`<section>
     <h2>${t("excel.out")}</h2>
     <p>${t("excel.out-words")}</p>

@@ -258,6 +258,13 @@ def test_an_override_that_ends_before_its_days_warns(ayse):
     ]
 
 
+@pytest.mark.parametrize("zone", ["+14:00", "+03:00", "+00:00", "-12:00"])
+def test_an_override_that_ends_with_its_last_day_where_its_planner_is_does_not_warn(ayse, zone):
+    made = ayse.override(expires_at=f"2026-03-03T23:59:59{zone}")
+
+    assert (made["state"], made["stale"]) == ("active", [])
+
+
 def test_an_override_whose_days_are_over_and_that_was_to_hold_longer_warns(plant, api, ayse):
     made = ayse.override(expires_at="2026-04-01T00:00:00Z")
     plant.night(night=NIGHT + timedelta(5))

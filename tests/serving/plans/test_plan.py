@@ -138,6 +138,17 @@ def test_csv_comes_whole(ayse):
     assert "plan_acme_2026-03-01.csv" in answer.headers["content-disposition"]
 
 
+def test_csv_is_as_a_turkish_spreadsheet_reads_it_where_that_is_asked(plant, ayse):
+    plant.night(series=[("ankara", "@SUM(1)")], again=True)
+
+    answer = ayse.ask("GET", "plan?format=csv&language=tr")
+
+    head, first = answer.content.decode().splitlines()[:2]
+    assert head.startswith("site;product;date;baseline")
+    assert first.startswith('"ankara";"\'@SUM(1)";2026-03-02;')
+    assert "," in first.split(";")[3]
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [

@@ -94,7 +94,7 @@ def test_a_change_that_fails_leaves_nothing(overrides, state, monkeypatch):
     def fail(*_, **__):
         raise RuntimeError("the log is full")
 
-    monkeypatch.setattr(Audit, "note", fail)
+    monkeypatch.setattr(Audit, "note_all", fail)
     with pytest.raises(RuntimeError):
         overrides.make(Caller("user:ayse"), "acme", [said()])
 

@@ -5,7 +5,8 @@
  * thousands where the language writes it so: "1.250" is 1250 in Turkish, 1.25 in English.
  */
 export function numberOf(text, language) {
-  const typed = text.trim().replace(/[\s\u00a0%+]/g, "").replace("−", "-");
+  // "+%10" and "-%10" are Turkish; a sign or "%" in the middle is a slip, not a part of the number
+  const typed = text.replace(/[\s\u00a0]/g, "").replace("−", "-").replace(/^\+?(-?)%?(.*?)%?$/, "$1$2");
   const thousands = language === "tr" ? "." : ",";
   const marks = typed.match(/[.,]/g) ?? [];
   const last = marks.at(-1);

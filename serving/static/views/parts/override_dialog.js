@@ -2,6 +2,7 @@
 
 import { api, at } from "../../api.js";
 import { t } from "../../i18n.js";
+import { isoDay, seconds } from "../../plot.js";
 import { announce, Dialog, Field, html, Problem, useState, useWork } from "../../ui.js";
 import { ChangeFields, draftOf, Effect, effect, read } from "./change.js";
 import { STEPS } from "./forecast_data.js";
@@ -9,6 +10,9 @@ import { paramsOf, placeOf } from "./node.js";
 
 /** A day's last moment where the reader is, as the API takes it. */
 export const endOfDay = (day) => new Date(`${day}T23:59:59`).toISOString();
+
+/** The last day of the day or week, from Monday, that holds `day`. */
+const lastOf = (day, period) => (period === "week" ? isoDay(seconds(day) + ((7 - new Date(day).getUTCDay()) % 7) * 86_400) : day);
 
 const dayOf = (moment) => {
   const local = new Date(moment);
@@ -32,7 +36,7 @@ export function OverrideForm({ period, rows = [], start, save, onClose, onDone }
   const [reason, setReason] = useState(start.reason ?? "");
   const [expires, setExpires] = useState(start.expires_at ? dayOf(start.expires_at) : "");
   const [isTried, setTried] = useState(false);
-  const until = expires || draft.last;
+  const until = expires || (draft.last && lastOf(draft.last, period));
   const { change, errors } = read(draft);
   if (!reason.trim()) errors.reason = t("override.reason-needed");
   if (!until) errors.expires = t("change.date-needed");
@@ -42,6 +46,7 @@ export function OverrideForm({ period, rows = [], start, save, onClose, onDone }
     announce(t("override.saved"));
     onDone();
   });
+  const isPast = work.error?.detail?.includes("would have ended"); // by the server's clock
   const submit = (event) => {
     event.preventDefault();
     setTried(true);
@@ -51,8 +56,8 @@ export function OverrideForm({ period, rows = [], start, save, onClose, onDone }
     <${ChangeFields} draft=${draft} onInput=${setDraft} errors=${shown} period=${period} />
     ${rows.length > 0 && html`<${Effect} of=${effect(change, rows, STEPS[period])} period=${period} />`}
     <${Field} label=${t("override.reason")} hint=${t("override.reason-hint")} required rows="2" maxlength="500" value=${reason} onInput=${setReason} error=${shown.reason} />
-    <${Field} type="date" label=${t("override.expires")} hint=${t("override.expires-hint")} required value=${until} onInput=${setExpires} error=${shown.expires} />
-    ${work.error && html`<${Problem} error=${work.error} />`}
+    <${Field} type="date" label=${t("override.expires")} hint=${t("override.expires-hint")} required value=${until} onInput=${setExpires} error=${isPast ? t("override.expires-past") : shown.expires} />
+    ${work.error && !isPast && html`<${Problem} error=${work.error} />`}
     <div class="actions">
       <button type="submit" class="main" disabled=${work.isBusy}>${t("override.save")}</button>
       <button type="button" onClick=${onClose}>${t("cancel")}</button>

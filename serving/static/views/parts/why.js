@@ -2,6 +2,7 @@
 
 import { fmt, language, t } from "../../i18n.js";
 import { html, Table } from "../../ui.js";
+import { fallbackReason } from "../../words.js";
 import { Bars, Diverging, pieces, signedPieces } from "./numbers.js";
 
 const SHOWN = 0.05; // pieces; what moves less is left out
@@ -16,7 +17,7 @@ export function Why({ told }) {
   return html`<section>
     <h2>${t("why.title")}</h2>
     <p>${told.text[language()]}</p>
-    ${told.fallback_reason && html`<p class="hint">${t("why.fallback", { reason: told.fallback_reason })}</p>`}
+    ${told.fallback_reason && html`<p class="hint">${t("why.fallback", { reason: fallbackReason(told.fallback_reason) })}</p>`}
     <div class="pair">
       <${Drivers} told=${told} />
       ${told.changes && html`<${Changes} changes=${told.changes} />`}
