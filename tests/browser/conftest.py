@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,8 @@ from typing import Any
 import pyotp
 import pytest
 import uvicorn
+from lakes import CHEAP, Clock, Plant
+from morning import write_morning
 
 from expectations import settings as settings_module
 from serving.app import create_app
@@ -22,11 +23,6 @@ from serving.identity.passwords import Passwords
 from serving.identity.roles import EVERY, Caller
 from serving.identity.service import Identity
 from serving.state.database import embedded
-
-HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parent / "serving"), str(HERE)]
-from conftest import CHEAP, Clock, Plant  # noqa: E402 - the tables as the API's tests write them
-from morning import write_morning  # noqa: E402
 
 PASSWORD = "korrekt pferd batterie"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

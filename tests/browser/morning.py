@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from conftest import NIGHT, _forecast, _known_series
+from lakes import NIGHT, forecast_row, known_series_row
 
 from expectations.tables import CHECK_RESULTS, DEMAND_FORECAST, DEMAND_MONITOR, DEMAND_SERIES, QUARANTINE
 
@@ -60,7 +60,7 @@ def _night(plant: Any, tenant: str, night: date, changed: dict[tuple[str, str], 
     for n, (site, product) in enumerate(SERIES):
         level = (40 + 13 * n) * changed.get((site, product), 1 + 0.03 * (n % 3 - 1))
         for day in range(1, 29):
-            row = _forecast(tenant, night, site, product, day, run)
+            row = forecast_row(tenant, night, site, product, day, run)
             units = level * (1 + 0.2 * ((night + timedelta(days=day)).weekday() < 5))
             row |= {"units_point": units, "units_q50": units, "units_q10": 0.8 * units, "units_q90": 1.25 * units}
             if (site, product) in FALLBACKS and night == NIGHT:
@@ -73,7 +73,7 @@ def _night(plant: Any, tenant: str, night: date, changed: dict[tuple[str, str], 
 def _series(plant: Any, tenant: str) -> None:
     rows = []
     for n, (site, product) in enumerate(SERIES):
-        row = _known_series(tenant, NIGHT, site, product, n + 1, 60)
+        row = known_series_row(tenant, NIGHT, site, product, n + 1, 60)
         name, group, sub_group, price = NAMES[product]
         rows.append(
             row | {"product_name": name, "product_group": group, "product_sub_group": sub_group, "unit_price": price}

@@ -7,7 +7,7 @@ from collections import defaultdict
 from datetime import timedelta
 from typing import Any
 
-from conftest import NIGHT, _explanation, _known_series, _sum
+from lakes import NIGHT, explanation_row, known_series_row, sum_row
 from morning import NAMES, SERIES, write_morning
 
 from expectations.tables import DEMAND_EXPLANATIONS, DEMAND_FORECAST, DEMAND_FORECAST_SUMS, DEMAND_SERIES
@@ -35,7 +35,7 @@ def _past(plant: Any, tenant: str) -> None:
         level = 40 + 13 * (n - 1)
         units = [float(round(level * (1.2 if day % 7 < 5 else 0.3) * (1 + 0.1 * (day % 3)))) for day in range(DAYS)]
         more = {"product_name": name, "product_group": group, "product_sub_group": sub_group, "unit_price": price}
-        rows.append(_known_series(tenant, NIGHT, site, product, n, DAYS) | more | {"units": json.dumps(units)})
+        rows.append(known_series_row(tenant, NIGHT, site, product, n, DAYS) | more | {"units": json.dumps(units)})
     plant.write(DEMAND_SERIES, rows, f"tenant = '{tenant}'")
 
 
@@ -58,7 +58,7 @@ def _sums(plant: Any, tenant: str) -> None:
             found["series"] += 1
     rows = []
     for (night, run, day, level, site, group, sub_group), found in sums.items():
-        row = _sum(tenant, night, site, group, "day", day, 1, run)
+        row = sum_row(tenant, night, site, group, "day", day, 1, run)
         rows.append(row | {"level": level, "product_sub_group": sub_group} | found)
     plant.write(DEMAND_FORECAST_SUMS, rows)
 
@@ -66,7 +66,7 @@ def _sums(plant: Any, tenant: str) -> None:
 def _explanations(plant: Any, tenant: str) -> None:
     rows = []
     for n, (site, product) in enumerate(SERIES):
-        row = _explanation(tenant, NIGHT, site, product, False)
+        row = explanation_row(tenant, NIGHT, site, product, False)
         units = 1000.0 + 350 * n
         drivers = {"level": 0.92, "season": 0.05, "trend": 0.02, "price": 0.04, "holiday": -0.06, "factor": 0.03}
         parts = {name: units * share for name, share in drivers.items()}

@@ -10,6 +10,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
+from lakes import CHEAP, NOW, Plant
 from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
 
@@ -17,7 +18,6 @@ from expectations import settings as settings_module
 from serving.app import WORKBOOK, create_app
 from serving.identity.passwords import Passwords
 from serving.identity.roles import EVERY, Caller
-from tests.serving.conftest import CHEAP, NOW, Plant
 
 schemathesis.serializer.alias([WORKBOOK], "application/octet-stream")  # bytes as they are
 PASSWORD = "korrekt pferd batterie"

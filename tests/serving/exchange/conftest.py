@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from serving.identity.roles import EVERY, SCOPES, Caller
-
-sys.path.insert(0, str(Path(__file__).parent))  # `books` beside this file
 
 
 @pytest.fixture

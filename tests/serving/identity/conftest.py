@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pyotp
@@ -17,7 +15,6 @@ from serving.identity import secret, service
 from serving.identity.passwords import Passwords
 from serving.identity.roles import EVERY, ROLES, Caller
 
-sys.path.insert(0, str(Path(__file__).parent))  # `provider` beside this file
 SETUP = Caller("test", "", "")
 PASSWORD = "korrekt pferd batterie"
 SECRET = "k7Zt0pQ2vXw9LrB4mN8cY1sD6fG3hJ5a"
