@@ -80,15 +80,15 @@ class Load:
         return f"GET {self.path()} HTTP/1.1\r\n{more}\r\n".encode()
 
 
-def write_lake(home: Path, tenants: int, series: int) -> None:
+def write_lake(home: Path, tenants: int, series: int, night: date = NIGHT) -> None:
     """One night of `tenants` tenants with `series` series each, in the lake of `home`."""
     at_once = max(1, ROWS_AT_ONCE // (series * 28))
     schema = pa.schema([c.field for c in DEMAND_FORECAST.columns])
     place = Settings(home=home).place(DEMAND_FORECAST)
     for first in range(0, tenants, at_once):
         params = {
-            "night": NIGHT,
-            "cut_off": datetime(2026, 3, 2, 3, tzinfo=UTC),
+            "night": night,
+            "cut_off": datetime(night.year, night.month, night.day, 23, tzinfo=UTC),
             "first": first,
             "end": min(first + at_once, tenants),
             "series": series,

@@ -2,7 +2,7 @@
 
     python bench/page.py --tenants 300 --series 41 --visits 10
 
-Writes a lake of made-up nights into a temporary folder, starts `uretimiq-api` over it on loopback, signs a planner in, and
+Writes a lake of two made-up nights of each tenant into a temporary folder, starts `uretimiq-api` over it on loopback, signs a planner in, and
 opens the page again and again: with an empty cache, as at a first visit, and with what the browser has kept. Prints JSON: the
 seconds from the first request until the overview is there, at p50 and the worst, with how many requests and kilobytes.
 Browser and server share the machine.
@@ -19,19 +19,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from api import NIGHT, server, write_lake
+from api import NIGHT, ROOT, server, write_lake
 from deltalake import write_deltalake
 from playwright.sync_api import sync_playwright
 
 from expectations.settings import Settings
 from expectations.tables import JOB_RUNS
 
-TENANT, PASSWORD = "tenant-7", "korrekt pferd batterie"
+TENANT, PASSWORD = "tenant-0", "korrekt pferd batterie"
 JOBS = ("silver", "features", "forecast-demand", "explain-demand", "follow-demand")
 ENDED = datetime(2026, 3, 2, 3, 45, tzinfo=UTC)
 
@@ -46,10 +46,9 @@ def write_runs(home: Path, tenants: int) -> None:
 
 
 def add_planner(home: Path) -> None:
-    program = str(Path(sys.executable).with_name("uretimiq-api"))
-    add = [program, "user", "add", "bench", "--tenant", TENANT, "--role", "operator", "--password-stdin"]
+    add = [sys.executable, "-m", "serving.cli", "user", "add", "bench", "--tenant", TENANT, "--role", "operator", "--password-stdin"]
     environ = {**os.environ, "URETIMIQ_HOME": str(home)}
-    subprocess.run(add, env=environ, input=PASSWORD, text=True, capture_output=True, check=True)
+    subprocess.run(add, cwd=ROOT, env=environ, input=PASSWORD, text=True, capture_output=True, check=True)
 
 
 def visit(context: Any, address: str) -> dict[str, float]:
@@ -106,10 +105,11 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="uretimiq-bench-") as folder:
         home = Path(folder)
-        write_lake(home, asked.tenants, asked.series)
+        for night in (NIGHT - timedelta(days=1), NIGHT):  # what changed since the night before is on the page
+            write_lake(home, asked.tenants, asked.series, night)
         write_runs(home, asked.tenants)
         add_planner(home)
-        with server(home) as (port, _, _):
+        with server(home, workers=1) as (port, _, _):
             print(json.dumps({**vars(asked), **measure(f"http://127.0.0.1:{port}", asked.visits)}, indent=1))
 
 
