@@ -109,7 +109,9 @@ def make_site(tmp_path: Path, empty_state: Path) -> Iterator[Callable[..., Site]
         clock = Clock()
         app = create_app(settings, lambda: clock.now, lambda: clock.seconds, Passwords(CHEAP))
         listening = socket.create_server(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        # Without its lifespan: what is looked for in the background before the test has written it stays unseen, since
+        # the test's clock stands.
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         running.append((server, thread))
