@@ -46,7 +46,19 @@ def write_runs(home: Path, tenants: int) -> None:
 
 
 def add_planner(home: Path) -> None:
-    add = [sys.executable, "-m", "serving.cli", "user", "add", "bench", "--tenant", TENANT, "--role", "operator", "--password-stdin"]
+    add = [
+        sys.executable,
+        "-m",
+        "serving.cli",
+        "user",
+        "add",
+        "bench",
+        "--tenant",
+        TENANT,
+        "--role",
+        "operator",
+        "--password-stdin",
+    ]
     environ = {**os.environ, "URETIMIQ_HOME": str(home)}
     subprocess.run(add, cwd=ROOT, env=environ, input=PASSWORD, text=True, capture_output=True, check=True)
 

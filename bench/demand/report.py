@@ -42,24 +42,46 @@ def scores(problem: Problem, known: int, point: Floats, quantiles: Floats | None
 
 
 def table(problem: Problem, runs: Runs) -> str:
-    """Markdown: a row for each fold and method, and what ours is beside the best peer of the fold by each metric."""
+    """Markdown: a row for each fold and method, and what ours is beside the best peer of the fold by each metric; then
+    the same of the mean over the folds.
+    """
     lines = [f"### {problem.name}", ""]
     lines += [
         f"| last known | method | {' | '.join(SHOWN)} | s | processor s | peak MiB |",
         "|---" * (len(SHOWN) + 5) + "|",
     ]
-    for known in sorted({r["known"] for r in runs}):
+    folds = sorted({r["known"] for r in runs})
+    for known in folds:
         day = problem.dates[known - 1].date().isoformat() if problem.bottom or problem.country else f"period {known}"
         test = " (test)" if known == problem.test else ""
         of_fold = [r for r in runs if r["known"] == known]
-        for run in sorted(of_fold, key=lambda r: r["scores"]["rmsse"]):
-            cells = [f"{run['scores'][m]:.3f}" if m in run["scores"] else "" for m in SHOWN]
-            name = f"**{run['method']}**" if run["method"] == OURS else run["method"]
-            lines.append(
-                f"| {day}{test} | {name} | {' | '.join(cells)} | {run['seconds']:.0f} | {run['processor']:.0f} | {run['peak_mib']:,.0f} |"
-            )
-        lines += _against(of_fold, f"{day}{test}")
+        lines += _rows(of_fold, f"{day}{test}")
+    if len(folds) > 1:
+        lines += _rows(_means(runs, len(folds)), f"mean of {len(folds)} folds")
     return "\n".join([*lines, ""])
+
+
+def _rows(runs: Runs, of: str) -> list[str]:
+    lines = []
+    for run in sorted(runs, key=lambda r: r["scores"]["rmsse"]):
+        cells = [f"{run['scores'][m]:.3f}" if m in run["scores"] else "" for m in SHOWN]
+        name = f"**{run['method']}**" if run["method"] == OURS else run["method"]
+        lines.append(
+            f"| {of} | {name} | {' | '.join(cells)} | {run['seconds']:.0f} | {run['processor']:.0f} | {run['peak_mib']:,.0f} |"
+        )
+    return lines + _against(runs, of)
+
+
+def _means(runs: Runs, folds: int) -> list[dict[str, Any]]:
+    """Of each method that has all folds: its scores and its cost, averaged; of its memory the most."""
+    found = []
+    for method in dict.fromkeys(r["method"] for r in runs):
+        own = [r for r in runs if r["method"] == method]
+        if len(own) == folds:
+            scores = {m: float(np.mean([r["scores"][m] for r in own])) for m in SHOWN if m in own[0]["scores"]}
+            cost = {name: float(np.mean([r[name] for r in own])) for name in ("seconds", "processor")}
+            found.append({"method": method, "scores": scores, "peak_mib": max(r["peak_mib"] for r in own), **cost})
+    return found
 
 
 def _against(runs: Runs, day: str) -> list[str]:
