@@ -30,7 +30,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib.util import find_spec
@@ -226,6 +226,7 @@ def main() -> None:
     parser.add_argument("--series", type=int, default=154, help="of each tenant")
     parser.add_argument("--workers", type=int, default=1, help="processes of the server")
     parser.add_argument("--rate", type=float, default=0, help="requests a second; 0: as many as the clients get")
+    parser.add_argument("--home", type=Path, help="a folder that keeps the lake for the next run; else it is deleted")
     parser.add_argument("--requests", type=int, default=0, help="over which the server's memory is watched")
     options = parser.parse_args()
     draw = random.Random(1)
@@ -237,9 +238,11 @@ def main() -> None:
         i = draw.randrange(options.series)
         return f"{tenant()}/forecasts?site=site-{i // PRODUCTS}&product={quote(f'P-{i % PRODUCTS}')}"
 
-    with tempfile.TemporaryDirectory() as folder:
-        write_lake(Path(folder), options.tenants, options.series)
-        with server(Path(folder), options.workers) as (port, pid, key):
+    with nullcontext(options.home) if options.home else tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        if not (home / "lake").exists():
+            write_lake(home, options.tenants, options.series)
+        with server(home, options.workers) as (port, pid, key):
             first = first_answers(port, key, options.tenants)
             known = one_series()
             with _ask(port, key, known) as answer:
@@ -264,6 +267,7 @@ def main() -> None:
         json.dumps(
             {**vars(options), **machine, **stack, "first_answer": first, "endpoints": found, "memory_mib": watched},
             indent=2,
+            default=str,
         )
     )
 
