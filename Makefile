@@ -4,6 +4,8 @@ PYTHON_IN_VENV := .venv/bin/python
 UV := .venv/bin/uv
 EXTRAS := jobs airflow local experiments dev
 PYTEST_OPTIONS :=
+# In two processes, since most tests wait for a server or for Spark; a file stays in one, in the order of collection.
+TWO_PROCESSES := -n 2 --dist loadfile --no-loadscope-reorder
 COMPILE = $(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet \
     --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(foreach extra,$(EXTRAS),--extra $(extra))
 .DEFAULT_GOAL := help
@@ -26,7 +28,7 @@ demo: setup ## A simulated plant, its files, a night in Airflow, a forecast from
 	@$(PYTHON_IN_VENV) -m deploy.demo
 
 test: check ## All checks, then all tests: the fast ones first
-	$(PYTHON_IN_VENV) -m pytest --durations=15 --durations-min=1 $(PYTEST_OPTIONS)
+	$(PYTHON_IN_VENV) -m pytest $(TWO_PROCESSES) --durations=15 --durations-min=1 $(PYTEST_OPTIONS)
 
 check: setup ## Linter, formatter, types, import rules, released contracts
 	.venv/bin/ruff check .
