@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 import tempfile
 import time
 import uuid
@@ -25,6 +26,9 @@ from expectations.settings import Settings
 # A test's Spark lives for seconds: the second compiler never pays back what it takes from two cores. Without it Java
 # would keep room for 48 MB of code only; once that is full it compiles no more.
 os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m")
+# pytest-xdist's processes have a main module without a file, for which pyspark.sql.connect takes the interpreter to be one
+# that runs its doctests, and ends it.
+vars(sys.modules["__main__"]).setdefault("__file__", str(Path(pytest.__file__).with_name("__main__.py")))
 REPOSITORY = Path(__file__).resolve().parent.parent
 NOW = datetime(2026, 3, 2, 5, 0, tzinfo=UTC)
 
