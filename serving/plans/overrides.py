@@ -75,21 +75,33 @@ class Overrides:
         self._lock = threading.Lock()
 
     def book(self, tenant: str) -> Book:
-        """What is in force; read again only where the plan was changed since."""
+        """What is in force; only what was changed since the last time is read."""
         with self._state.read() as connection:
             version = connection.execute(select(PLANS.c.plan_version).where(PLANS.c.tenant == tenant)).scalar() or 0
             with self._lock:
                 held = self._books.get(tenant)
             if held and held.plan_version == version:
                 return held
-            in_force = and_(_is_last(), OVERRIDES.c.is_withdrawn.is_(False), OVERRIDES.c.expires_at > self._now())
-            found = Book(version, tuple(_read(connection, tenant, in_force)))
+            found = Book(version, tuple(self._in_force(connection, tenant, held)))
         with self._lock:
             self._books[tenant] = found
             self._books.move_to_end(tenant)
             while len(self._books) > BOOKS_KEPT:
                 self._books.popitem(last=False)
         return found
+
+    def _in_force(self, connection: Connection, tenant: str, held: Book | None) -> list[Override]:
+        """The last versions in force: those `held` but for what has followed them, and the newer ones."""
+        now = self._now()
+        which = [_is_last()]
+        if held:
+            which.append(OVERRIDES.c.plan_version > held.plan_version)
+        else:
+            which += [OVERRIDES.c.is_withdrawn.is_(False), OVERRIDES.c.expires_at > now]
+        newer = _read(connection, tenant, and_(*which))
+        replaced = {o.override_id for o in newer}
+        before = [o for o in held.overrides if o.override_id not in replaced] if held else []
+        return [o for o in (*before, *newer) if o.is_in_force(now)]
 
     def history(self, tenant: str, override_id: str) -> list[Override]:
         """Every version of one, the first one first. Raises Problem."""
