@@ -257,6 +257,7 @@ export default {
   "difference.rows": "Where they differ",
   "difference.none": "The two plans do not differ.",
 
+  "excel.expires-hint": "Left empty, each override ends with its own last day or week.",
   "excel.note": "Take the plan as a workbook, edit it, and bring it back once you have seen each cell.",
   "excel.out": "Export",
   "excel.out-words": "Each series is a row, each period a column; the cells hold the final plan. The forecast is on the second sheet.",

@@ -257,6 +257,7 @@ export default {
   "difference.rows": "Farkın olduğu yerler",
   "difference.none": "İki plan arasında fark yok.",
 
+  "excel.expires-hint": "Boş bırakılırsa her düzeltme kendi son gününün ya da haftasının bitiminde kalkar.",
   "excel.note": "Planı çalışma kitabı olarak alın, düzenleyin ve her hücresini gördükten sonra geri yükleyin.",
   "excel.out": "Dışa aktar",
   "excel.out-words": "Her seri bir satır, her dönem bir sütundur; içinde düzeltilmiş plan vardır. Tahmin ikinci sayfadadır.",

@@ -127,22 +127,22 @@ function Problems({ problems }) {
 
 function Take({ tenant, found, onDone, onClose }) {
   const [reason, setReason] = useState("");
-  const [expires, setExpires] = useState(found.changes.map((row) => row.date).sort().at(-1));
+  const [expires, setExpires] = useState("");
   const [isTried, setTried] = useState(false);
   const wrong = isTried && !reason.trim();
   const work = useWork(async () => {
-    const answer = await api.post(at(tenant, "plan", "imports", found.import_id, "take"), { reason: reason.trim(), expires_at: endOfDay(expires) });
+    const answer = await api.post(at(tenant, "plan", "imports", found.import_id, "take"), { reason: reason.trim(), expires_at: expires ? endOfDay(expires) : null });
     announce(t("excel.taken", { n: answer.overrides.length }));
     onDone(answer);
   });
   const submit = (event) => {
     event.preventDefault();
     setTried(true);
-    if (reason.trim() && expires) work.run();
+    if (reason.trim()) work.run();
   };
   return html`<form onSubmit=${submit} novalidate>
     <${Field} label=${t("override.reason")} hint=${t("override.reason-hint")} required rows="2" maxlength="500" value=${reason} onInput=${setReason} error=${wrong && t("override.reason-needed")} />
-    <${Field} type="date" label=${t("override.expires")} hint=${t("override.expires-hint")} required value=${expires} onInput=${setExpires} />
+    <${Field} type="date" label=${t("override.expires")} hint=${t("excel.expires-hint")} value=${expires} onInput=${setExpires} />
     ${work.error && html`<${Problem} error=${work.error} />`}
     <div class="actions">
       <button type="submit" class="main" disabled=${work.isBusy}>${t("excel.take", { n: found.total })}</button>
