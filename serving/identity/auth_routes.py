@@ -129,7 +129,7 @@ class AuthRoutes:
         if not token:
             raise Problem("unauthorized", "there is no session in this browser: sign in")
         try:
-            opened = await run_in_threadpool(self._identity.sessions.refresh, token, caller_of(request))
+            opened = await run_in_threadpool(self._identity.sessions.refresh, token, caller_of(request), is_page=True)
         except RefreshError as error:
             raise Problem("unauthorized", str(error)) from error
         return self.with_cookie(self._answer(opened, None), opened.refresh_token)

@@ -35,7 +35,7 @@ def build(state: State, secret: Secret, now: Callable[[], datetime], passwords: 
     """The parts over `state`; `passwords` says how hard a password is hashed."""
     passwords = passwords or Passwords()
     audit = Audit(state, now)
-    sessions, second = Sessions(state, audit, now), SecondFactor(secret, now)
+    sessions, second = Sessions(state, audit, secret, now), SecondFactor(secret, now)
     return Identity(
         audit,
         Users(state, audit, passwords, sessions, second, now),
