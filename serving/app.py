@@ -19,6 +19,7 @@ from expectations.settings import Settings
 from serving import examples, page, problems, schemas, web
 from serving.board.routes import board_router
 from serving.board.stale import stale_overrides
+from serving.demand import DemandSeries
 from serving.document import document
 from serving.exchange.routes import exchange_router
 from serving.explanations import Explanations
@@ -40,6 +41,7 @@ from serving.laying import Laying
 from serving.plans.routes import PlanParts
 from serving.render import json_bytes
 from serving.runs import Ledger
+from serving.series.known import Known
 from serving.series.routes import SeriesRoutes
 from serving.shield import Shield
 from serving.state.database import State, open_state
@@ -102,8 +104,9 @@ def create_app(
     _add_layers(app, settings, limits, identity)
     _add_health(app, forecasts, state)
     app.include_router(TenantRoutes(forecasts, Sums(lake, forecasts), Explanations(lake, forecasts), now).router)
-    totals = Totals(lake, forecasts)
-    app.include_router(SeriesRoutes(lake, forecasts, totals, now).router)
+    demand = DemandSeries(lake)
+    totals = Totals(lake, forecasts, demand)
+    app.include_router(SeriesRoutes(lake, forecasts, totals, Known(demand), now).router)
     tables = EachTable(lake)
     app.include_router(StatusRoutes(tables, ledger, now).router)
     door = Door(limits, settings.rate_sign_in)
@@ -113,7 +116,7 @@ def create_app(
     app.include_router(OidcRoutes(identity, company, door).router)
     app.include_router(MeRoutes(identity, door, ledger.tenants).router)
     app.include_router(AdminRoutes(identity).router)
-    plans = PlanParts(lake, forecasts, state, identity.audit, sealed, now)
+    plans = PlanParts(demand, forecasts, state, identity.audit, sealed, now)
     app.state.plans = plans.plans
     app.include_router(plans.router)
     stale = stale_overrides(plans.plans.stale)

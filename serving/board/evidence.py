@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from expectations.contract import Contract
 from expectations.tables import CHECK_RESULTS, JOB_RUNS, QUARANTINE
 from serving.lake import Lake, NotThereError, Snapshot
-from serving.paging import fingerprint, pack, unpack, unreadable
+from serving.paging import fingerprint, moment_of, pack, unpack_as
 
 
 @dataclass(frozen=True)
@@ -95,11 +94,5 @@ class Evidence:
 
 def _place(cursor: str, asked: str, length: int) -> list[Any]:
     """Where the page before ended: the moment, then the key."""
-    place = unpack(cursor, asked)
-    try:
-        at = datetime.fromisoformat(place[0])
-    except (ValueError, TypeError, IndexError) as error:
-        raise unreadable() from error
-    if len(place) != length or at.tzinfo is None or not all(isinstance(part, str) for part in place[1:]):
-        raise unreadable()
-    return [at.astimezone(UTC), *place[1:]]
+    at, *key = unpack_as(cursor, asked, *[str] * length)
+    return [moment_of(at), *key]

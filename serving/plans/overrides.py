@@ -11,13 +11,12 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 
 from serving.identity.audit import Audit
 from serving.identity.roles import Caller
 from serving.plans.arithmetic import Change
 from serving.problems import Problem
-from serving.state.database import State
+from serving.state.database import State, insert_or
 from serving.state.tables import OVERRIDES, PLANS
 
 BOOKS_KEPT = 300  # tenants whose overrides in force are held in memory
@@ -210,10 +209,9 @@ def _noted(kept: Override) -> dict[str, Any]:
 
 def _next_version(connection: Connection, tenant: str) -> int:
     """The number of the next change of a tenant's plan. Who has it is alone until his transaction ends."""
-    insert_ = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     following = {"plan_version": PLANS.c.plan_version + 1}
     counted = (
-        insert_(PLANS)
+        insert_or(connection, PLANS)
         .values(tenant=tenant, plan_version=1)
         .on_conflict_do_update(index_elements=[PLANS.c.tenant], set_=following)
         .returning(PLANS.c.plan_version)

@@ -11,14 +11,15 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from expectations.tables import DEMAND_FORECAST
-from serving import examples
 from serving.answers import UNCHANGED, Reply, head_of
+from serving.examples import csv_of
 from serving.exchange import delimited, export
 from serving.forecasts import Forecasts
 from serving.identity.access import Access
 from serving.identity.secret import Secret
 from serving.paging import Cursor, decode, encode, fingerprint
 from serving.plans import schemas
+from serving.plans.examples import PLAN
 from serving.plans.plan import Plans, check_groups
 from serving.problems import Problem, responses
 from serving.queries import LIMIT, parameters, read
@@ -36,8 +37,8 @@ class PlanRoutes:
         self._now = now
         self.router = APIRouter(prefix="/v1/tenants/{tenant}", tags=["plans"])
         content: dict[str, Any] = {
-            "application/json": {"example": schemas.PLAN},
-            "text/csv": {"example": examples.csv_of(schemas.PLAN), "schema": {"type": "string"}},
+            "application/json": {"example": PLAN},
+            "text/csv": {"example": csv_of(PLAN), "schema": {"type": "string"}},
             ARROW: {"example": "(binary)", "schema": {"type": "string", "format": "binary"}},
             export.XLSX: {"example": "(a workbook)", "schema": {"type": "string", "format": "binary"}},
         }

@@ -38,11 +38,13 @@ KNOWN = ("name", "product_group", "product_sub_group", "unit_price")
 class SeriesRoutes:
     """The four addresses; `router` holds them."""
 
-    def __init__(self, lake: Lake, forecasts: Forecasts, totals: Totals, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, lake: Lake, forecasts: Forecasts, totals: Totals, known: Known, now: Callable[[], datetime]
+    ) -> None:
         self._lake = lake
         self._forecasts = forecasts
         self._totals = totals
-        self._known = Known(lake)
+        self._known = known
         self._accuracy = Accuracy(lake)
         self._names: Shelf[Names] = Shelf(NAMES_BYTES)
         self._now = now

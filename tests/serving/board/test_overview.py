@@ -254,6 +254,7 @@ def test_kinds_of_one_severity_take_turns():
 
 def test_exceptions_of_other_parts_are_among_them(plant):
     from serving.board.overview import Overview
+    from serving.demand import DemandSeries
     from serving.forecasts import Forecasts
     from serving.laid import LaidFolder
     from serving.lake import Lake
@@ -271,7 +272,8 @@ def test_exceptions_of_other_parts_are_among_them(plant):
         asked.append(tenant)
         return [stale]
 
-    _, rest = Overview(lake, forecasts, Totals(lake, forecasts), EachTable(lake), lambda: NOW, [more]).of("acme")
+    totals = Totals(lake, forecasts, DemandSeries(lake))
+    _, rest = Overview(lake, forecasts, totals, EachTable(lake), lambda: NOW, [more]).of("acme")
 
     assert asked == ["acme"]
     assert rest["exceptions"] == [stale]
