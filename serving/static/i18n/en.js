@@ -49,6 +49,7 @@ export default {
   "sign-in.code-hint": "The 6-digit code; without your phone, one of your recovery codes.",
   "sign-in.go": "Sign in",
   "sign-in.company": "Sign in with your company account",
+  "sign-in.company-refused": "Your company account was not let in: the sign-in was broken off or took too long, or you have no role on this server. Try again, or ask your administrator.",
   "sign-in.wrong": "User name, password or code is wrong. A code changes every 30 seconds and counts once.",
   "sign-in.locked": "Too many failed tries",
   "sign-in.wait": "For safety wait {time}, then try again. If you forgot your password, your administrator can reset it.",

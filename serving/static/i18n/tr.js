@@ -49,6 +49,7 @@ export default {
   "sign-in.code-hint": "6 haneli kod; telefonunuz yanınızda değilse kurtarma kodlarından biri.",
   "sign-in.go": "Oturum aç",
   "sign-in.company": "Şirket hesabıyla oturum aç",
+  "sign-in.company-refused": "Şirket hesabınızla girilemedi: giriş yarıda kaldı, uzun sürdü ya da bu sunucuda yetkiniz yok. Yeniden deneyin veya yöneticinize başvurun.",
   "sign-in.wrong": "Kullanıcı adı, parola veya kod yanlış. Kod 30 saniyede bir değişir ve bir kez kullanılır.",
   "sign-in.locked": "Çok fazla hatalı deneme",
   "sign-in.wait": "Güvenlik için {time} bekleyin, sonra yeniden deneyin. Parolanızı unuttuysanız yöneticiniz sıfırlayabilir.",

@@ -1,7 +1,7 @@
 // Signing in: name and password, then the code where a second factor is asked; or the company's own login.
 
 import { signIn } from "../api.js";
-import { t } from "../i18n.js";
+import { knows, t } from "../i18n.js";
 import { Field, Heading, html, Notice, Problem, useEffect, useRef, useState, useWork } from "../ui.js";
 
 const COMPANY = document.querySelector('meta[name="company-login"]')?.content === "yes";
@@ -12,6 +12,7 @@ export default function SignIn() {
   const [code, setCode] = useState("");
   const [needsCode, setNeedsCode] = useState(false);
   const form = useRef(null);
+  const [refusal] = useState(takeRefusal);
   const entering = useWork(() => signIn(name, password, code));
   const { error } = entering;
   useEffect(() => {
@@ -59,6 +60,7 @@ export default function SignIn() {
               autocomplete="current-password"
               required
             />`}
+      ${refusal && !error && html`<${Notice} kind="bad"><p>${t(refusal)}</p><//>`}
       ${error && error.kind !== "code-needed" && html`<${Refused} error=${error} />`}
       <div class="actions">
         <button class="main" disabled=${entering.isBusy}>${t("sign-in.go")}</button>
@@ -72,6 +74,15 @@ export default function SignIn() {
       <p><a class="button" href="/v1/auth/oidc/start">${t("sign-in.company")}</a></p>`}
     <p class="small">${t("sign-in.forgotten")}</p>
   </div>`;
+}
+
+/** Why the company's login has sent the browser back here, as words; the address forgets it. */
+function takeRefusal() {
+  const kind = new URLSearchParams(location.search).get("sign-in");
+  if (!kind) return null;
+  history.replaceState(history.state, "", location.pathname + location.hash);
+  if (kind === "sign-in-refused") return "sign-in.company-refused";
+  return knows(`problem.${kind}`) ? `problem.${kind}` : "problem.internal";
 }
 
 function Refused({ error }) {
