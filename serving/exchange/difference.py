@@ -121,7 +121,9 @@ def as_changes(cells: Iterable[Cell], days: int) -> list[Change]:
         else:
             runs.append([cell])
     last = timedelta(days - 1)  # of a period, from its first day
-    return [Change(run[0].date, run[-1].date + last, "units", run[0].after, run[0].site, run[0].product) for run in runs]
+    return [
+        Change(run[0].date, run[-1].date + last, "units", run[0].after, run[0].site, run[0].product) for run in runs
+    ]
 
 
 def _follows(last: Cell, cell: Cell, days: int) -> bool:

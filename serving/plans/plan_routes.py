@@ -12,7 +12,7 @@ from fastapi.responses import Response
 
 from expectations.tables import DEMAND_FORECAST
 from serving.answers import UNCHANGED, Reply, head_of
-from serving.examples import csv_of
+from serving.examples import as_tables
 from serving.exchange import delimited, export
 from serving.forecasts import Forecasts
 from serving.identity.access import Access
@@ -23,7 +23,7 @@ from serving.plans.examples import PLAN
 from serving.plans.plan import Plans, check_groups
 from serving.problems import Problem, responses
 from serving.queries import LIMIT, parameters, read
-from serving.render import ARROW, CSV, form_of, json_page
+from serving.render import CSV, form_of, json_page
 from serving.tenants import TENANT_KINDS, Tenant
 
 
@@ -38,8 +38,7 @@ class PlanRoutes:
         self.router = APIRouter(prefix="/v1/tenants/{tenant}", tags=["plans"])
         content: dict[str, Any] = {
             "application/json": {"example": PLAN},
-            "text/csv": {"example": csv_of(PLAN), "schema": {"type": "string"}},
-            ARROW: {"example": "(binary)", "schema": {"type": "string", "format": "binary"}},
+            **as_tables(PLAN),
             export.XLSX: {"example": "(a workbook)", "schema": {"type": "string", "format": "binary"}},
         }
         kinds = (*TENANT_KINDS, "bad-cursor", "cursor-gone", "no-groups", "busy")
