@@ -73,7 +73,7 @@ class MeRoutes:
         """Begin with a second factor: the secret for the app. It counts once a code has confirmed it."""
         caller, name = caller_of(request), _name(request)
         made = await self._door.run(request, lambda: self._identity.sign_in.enrol(caller, name, asked.password))
-        return {"secret": made.secret, "address": made.address}
+        return {"secret": made.secret, "address": made.address, "qr": made.qr}
 
     async def confirm(self, request: Request, asked: schemas.Code) -> dict[str, list[str]]:
         """Take the second factor into use; gives ten recovery codes, once."""

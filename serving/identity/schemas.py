@@ -99,7 +99,8 @@ class Enrolment(Answer):
     """For the app that makes the codes."""
 
     secret: str
-    address: str = Field(description="The same as an otpauth:// address, for a QR code")
+    address: str = Field(description="The same as an otpauth:// address")
+    qr: str = Field(description="That as a QR code: an SVG in a data: address")
 
 
 class RecoveryCodes(Answer):
@@ -166,7 +167,11 @@ ME = {
     "own_login": None,
 }
 TENANTS = {"tenants": [{"tenant": "acme", "role": "viewer", "scopes": ["forecasts:read", "status:read"]}]}
-ENROLMENT = {"secret": "JBSWY3DPEHPK3PXP", "address": "otpauth://totp/%C3%9CretimIQ:ayse?secret=JBSWY3DPEHPK3PXP"}
+ENROLMENT = {
+    "secret": "JBSWY3DPEHPK3PXP",
+    "address": "otpauth://totp/%C3%9CretimIQ:ayse?secret=JBSWY3DPEHPK3PXP",
+    "qr": "data:image/svg+xml;charset=utf-8,%3Csvg...",
+}
 RECOVERY = {"recovery_codes": ["q7ab-k2md-xw4c-r6ty"]}
 KEY = {
     "prefix": "urt_key_4be1c07a",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pyotp
+import segno
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from serving.identity.secret import Secret, fingerprint
@@ -21,10 +22,15 @@ _ISSUER = "ÜretimIQ"
 
 @dataclass(frozen=True)
 class Enrolment:
-    """What the user's app needs: the secret, and the same as an address for a QR code."""
+    """What the user's app needs: the secret, the same as an address, and that as a QR code."""
 
     secret: str
     address: str
+
+    @property
+    def qr(self) -> str:
+        """The address as a QR code: an SVG in a data: address, black on white with the white margin that readers need."""
+        return segno.make_qr(self.address).svg_data_uri(scale=4, light="#fff")
 
 
 class SecondFactor:
