@@ -26,6 +26,7 @@ class Credentials(Asked):
     username: Word
     password: Word = Field(json_schema_extra={"format": "password"})
     code: str = Field("", max_length=40, description="Of the second factor, or a recovery code")
+    new_password: str = Field("", max_length=256, description="In place of a password for one time")
 
 
 class PasswordChange(Asked):
