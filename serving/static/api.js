@@ -72,9 +72,9 @@ export function onSession(listener) {
   return () => listeners.delete(listener);
 }
 
-/** Opens a session in this browser. Raises ApiError: "code-needed" where a second factor is asked besides. */
-export async function signIn(username, password, code) {
-  take(await browser("sign-in", { username, password, code }));
+/** Opens a session in this browser. Raises ApiError: "code-needed" where a second factor is asked besides, "new-password-needed" after one for one time. */
+export async function signIn(username, password, code, fresh) {
+  take(await browser("sign-in", { username, password, code, new_password: fresh }));
 }
 
 export async function signOut() {
