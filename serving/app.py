@@ -112,7 +112,7 @@ def create_app(
     told = oidc_config.load(settings)
     company = Company(told, settings.oidc_client_secret, state, now) if told else None
     app.include_router(OidcRoutes(identity, company, door).router)
-    app.include_router(MeRoutes(identity, door, ledger.tenants).router)
+    app.include_router(MeRoutes(identity, door, ledger.tenants, settings.currency_of).router)
     app.include_router(AdminRoutes(identity).router)
     app.include_router(MemberRoutes(identity.members, door).router)
     plans = PlanParts(lake, forecasts, state, identity.audit, sealed, now)

@@ -88,6 +88,7 @@ class OwnTenant(Answer):
     tenant: str
     role: str | None
     scopes: list[str] = Field(description="What he may do there")
+    currency: str | None = Field(description="Of its prices (ISO 4217); null where it was not said")
 
 
 class OwnTenants(Answer):
@@ -167,7 +168,7 @@ ME = {
     "second_factor": True,
     "own_login": None,
 }
-TENANTS = {"tenants": [{"tenant": "acme", "role": "viewer", "scopes": ["forecasts:read", "status:read"]}]}
+TENANTS = {"tenants": [{"tenant": "acme", "role": "viewer", "scopes": ["forecasts:read"], "currency": "TRY"}]}
 ENROLMENT = {
     "secret": "JBSWY3DPEHPK3PXP",
     "address": "otpauth://totp/%C3%9CretimIQ:ayse?secret=JBSWY3DPEHPK3PXP",

@@ -346,4 +346,8 @@ export default {
   "problem.not-alike": "One plan counts days, the other weeks. Move the scenario to the last night first.",
   "problem.key-used": "This was sent a moment ago with other values. Reload the page and try again.",
   "problem.key-busy": "This is still under way. Wait a few seconds and try again.",
+  "scenario.rename": "Rename",
+  "scenario.count": { one: "{n} scenario", other: "{n} scenarios" },
+  "overrides.count": { one: "{n} override", other: "{n} overrides" },
+  "overrides.shown": { one: "{n} of {total} overrides shown", other: "{n} of {total} overrides shown" },
 };

@@ -346,4 +346,8 @@ export default {
   "problem.not-alike": "Planların biri gün, öteki hafta sayıyor. Önce senaryoyu son geceye taşıyın.",
   "problem.key-used": "Bu işlem az önce başka değerlerle gönderildi. Sayfayı yenileyip yeniden deneyin.",
   "problem.key-busy": "Bu işlem hâlâ sürüyor. Birkaç saniye bekleyip yeniden deneyin.",
+  "scenario.rename": "Adını değiştir",
+  "scenario.count": { one: "{n} senaryo", other: "{n} senaryo" },
+  "overrides.count": { one: "{n} düzeltme", other: "{n} düzeltme" },
+  "overrides.shown": { one: "{total} düzeltmeden {n} tanesi gösteriliyor", other: "{total} düzeltmeden {n} tanesi gösteriliyor" },
 };

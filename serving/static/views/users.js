@@ -61,8 +61,7 @@ function List({ users, me, onOpen }) {
 function state(user) {
   if (user.disabled_at) return html`<${Mark} kind="bad">${t("users.disabled")}<//>`;
   if (!user.password_ends_at) return html`<${Mark} kind="good">${t("users.good")}<//>`;
-  const isOver = new Date(user.password_ends_at) <= new Date();
-  return html`<${Mark} kind="warn">${isOver ? t("users.over") : t("users.awaited", { at: fmt.moment(user.password_ends_at) })}<//>`;
+  return html`<${Mark} kind="warn">${t("users.awaited", { at: fmt.moment(user.password_ends_at) })}<//>`;
 }
 
 const RoleField = ({ value, onInput }) => html`<${Field} label=${t("users.role")} value=${value} onInput=${onInput} options=${ROLES.map((role) => [role, t(`role.${role}`)])} />
