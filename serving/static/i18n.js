@@ -110,6 +110,9 @@ export const fmt = {
     ),
   /** A day with its weekday. */
   day: (day) => fmt.date(day, { weekday: "short", day: "numeric", month: "short" }),
+  /** A day with all that belongs to it, as of a field; nothing where it is none. */
+  written: (day) =>
+    /^\d{4}-\d\d-\d\d$/.test(day ?? "") ? fmt.date(day, { weekday: "long", day: "numeric", month: "long", year: "numeric" }) : "",
   /** A moment in the reader's own time. */
   moment: (iso) =>
     isNone(iso)

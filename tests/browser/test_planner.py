@@ -499,7 +499,7 @@ def test_a_scenario_gets_another_name(open_page):
 
 def test_a_live_link_without_an_end_is_told_at_its_field(open_page):
     page = open_page("#/acme/excel", "en")
-    page.get_by_role("button", name="Make a link").first.click()
+    page.get_by_role("button", name="New link").first.click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Name").fill("x")
     dialog.get_by_label("Valid until").fill("")
