@@ -31,6 +31,7 @@ from serving.identity.admin_routes import AdminRoutes
 from serving.identity.auth_routes import AuthRoutes, Door
 from serving.identity.limits import InRedis, Limits, Memory
 from serving.identity.me_routes import MeRoutes
+from serving.identity.member_routes import MemberRoutes
 from serving.identity.oidc import Company
 from serving.identity.oidc_routes import OidcRoutes
 from serving.identity.passwords import Passwords
@@ -114,8 +115,9 @@ def create_app(
     told = oidc_config.load(settings)
     company = Company(told, settings.oidc_client_secret, state, now) if told else None
     app.include_router(OidcRoutes(identity, company, door).router)
-    app.include_router(MeRoutes(identity, door, ledger.tenants).router)
+    app.include_router(MeRoutes(identity, door, ledger.tenants, settings.currency_of).router)
     app.include_router(AdminRoutes(identity).router)
+    app.include_router(MemberRoutes(identity.members, door).router)
     plans = PlanParts(demand, forecasts, state, identity.audit, sealed, now)
     app.state.plans = plans.plans
     app.include_router(plans.router)

@@ -40,7 +40,8 @@ def board_router(
     more: Sequence[Source] = (),
 ) -> APIRouter:
     """The addresses. `more` gives exceptions that other parts know of a tenant, for its overview."""
-    return BoardRoutes(Overview(lake, forecasts, totals, tables, now, more), Evidence(lake), links_of(settings)).router
+    overview = Overview(lake, forecasts, totals, tables, now, more, settings.currency_of)
+    return BoardRoutes(overview, Evidence(lake), links_of(settings)).router
 
 
 def links_of(settings: Settings) -> dict[str, str | None]:

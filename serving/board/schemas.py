@@ -158,6 +158,7 @@ AnException = Annotated[Blocked | Alert | StaleOverride | Error | Change | Fallb
 class OverviewAnswer(Head):
     """A tenant's morning."""
 
+    currency: str | None = Field(description="Of prices and values (ISO 4217); null where it was not said")
     totals: NightTotals
     freshness: list[Freshness]
     last_night: NightRun

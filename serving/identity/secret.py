@@ -80,6 +80,12 @@ def fingerprint(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+def readable_code() -> str:
+    """Eighty random bits in four groups of letters and digits, for people to read and type."""
+    text = base64.b32encode(secrets.token_bytes(10)).decode().lower()
+    return "-".join(text[i : i + 4] for i in range(0, 16, 4))
+
+
 def masked(text: str) -> str:
     """The text for a log: without the secrets of live links."""
     return _LINK.sub(f"{LINK_MARK}...", text)

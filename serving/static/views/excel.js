@@ -1,6 +1,6 @@
 // The plan as a workbook: out, edited, in again after a look at each cell; and as addresses that a spreadsheet reads by itself.
 
-import { api, at, download } from "../api.js";
+import { api, at, download, LONG_MS } from "../api.js";
 import { fmt, language, t } from "../i18n.js";
 import { href } from "../router.js";
 import { announce, Field, Heading, html, Notice, Problem, Table, useAsk, useState, useWork } from "../ui.js";
@@ -131,7 +131,7 @@ function Take({ tenant, found, onDone, onClose }) {
   const [isTried, setTried] = useState(false);
   const wrong = isTried && !reason.trim();
   const work = useWork(async () => {
-    const answer = await api.post(at(tenant, "plan", "imports", found.import_id, "take"), { reason: reason.trim(), expires_at: expires ? endOfDay(expires) : null });
+    const answer = await api.post(at(tenant, "plan", "imports", found.import_id, "take"), { reason: reason.trim(), expires_at: expires ? endOfDay(expires) : null }, { limit: LONG_MS });
     announce(t("excel.taken", { n: answer.overrides.length }));
     onDone(answer);
   });

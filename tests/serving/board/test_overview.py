@@ -34,6 +34,14 @@ def overview(plant, api):
     return get
 
 
+@pytest.mark.parametrize(("said", "told"), [("", None), ("acme:EUR,TRY", "EUR")])
+def test_what_money_is_in_is_told(plant, make_api, said, told):
+    plant.night()
+    api = make_api(replace(plant.settings, currencies=said))
+
+    assert api.get(OVERVIEW).json()["currency"] == told
+
+
 def of(overview, kind):
     found = overview()
     rows = [row for row in found["exceptions"] if row["kind"] == kind]
