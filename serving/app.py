@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
@@ -190,10 +191,15 @@ def _add_health(app: FastAPI, forecasts: Forecasts, state: State) -> None:
 
     ready_answers = {**answers, **problems.responses("no-night-yet", "unreadable", "state-unavailable")}
 
-    @app.get("/readyz", response_model=schemas.Health, responses=ready_answers, tags=["health"])
-    def ready() -> Response:
-        """The gold table and the state database can be read at this moment."""
+    own = CapacityLimiter(1)  # a thread of its own: the others may all wait for nights
+
+    def check() -> None:
         forecasts.table.check()
         with state.read() as connection:
             connection.execute(select(1))
+
+    @app.get("/readyz", response_model=schemas.Health, responses=ready_answers, tags=["health"])
+    async def ready() -> Response:
+        """The gold table and the state database can be read at this moment."""
+        await to_thread.run_sync(check, limiter=own)
         return Response(ok, media_type="application/json")
