@@ -176,7 +176,7 @@ KINDS = {
     "state-unavailable": Kind(
         503,
         "The state database does not answer",
-        "users and keys cannot be read at present: the server's log names the cause",
+        "the state database cannot be read, or takes no changes, at present: the server's log names the cause",
     ),
     "unreadable": Kind(503, "The lake cannot be read", str(UnreadableError())),
     "internal": Kind(500, "The server failed", "the server failed on this request: its log names the cause under 5d1f"),

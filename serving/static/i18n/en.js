@@ -88,7 +88,7 @@ export default {
   "problem.not-allowed": "This cannot be done at this address.",
   "problem.host-refused": "The server may not be called by this name. Tell your administrator.",
   "problem.no-night-yet": "No night has run yet. Forecasts show here after the first one.",
-  "problem.state-unavailable": "The user database does not answer. Try again in a moment.",
+  "problem.state-unavailable": "The server cannot read or write its records at present. Try again in a moment.",
   "problem.unreadable": "The data lake cannot be read at the moment. Try again soon.",
 
   next: "Next",

@@ -88,7 +88,7 @@ export default {
   "problem.not-allowed": "Bu adreste bu işlem yapılamaz.",
   "problem.host-refused": "Sunucu bu adla çağrılamaz. Yöneticinize haber verin.",
   "problem.no-night-yet": "Henüz hiç gece çalışmadı. İlk geceden sonra tahminler burada görünür.",
-  "problem.state-unavailable": "Kullanıcı veritabanı yanıt vermiyor. Birazdan yeniden deneyin.",
+  "problem.state-unavailable": "Sunucu kayıtlarını şu an okuyamıyor ya da yazamıyor. Birazdan yeniden deneyin.",
   "problem.unreadable": "Veri gölü şu anda okunamıyor. Birazdan yeniden deneyin.",
 
   next: "İleri",
