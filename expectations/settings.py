@@ -60,6 +60,7 @@ class Settings:
     rate_user: int = 3000  # requests a minute of one user or key
     rate_address: int = 6000  # requests a minute from one address
     rate_sign_in: int = 30  # sign-ins a minute from one address
+    currencies: str = ""  # of prices: TRY of all tenants, acme:EUR of one, comma-separated; without it plain numbers
     airflow_url: str = ""  # addresses that the page links to, where there are such: http(s)://...
     mlflow_url: str = ""
     data_docs_url: str = ""
@@ -88,6 +89,11 @@ class Settings:
     @property
     def landing_bucket(self) -> str:
         return self.landing.removeprefix("s3://").split("/")[0]
+
+    def currency_of(self, tenant: str) -> str | None:
+        """What the tenant's prices are in (ISO 4217), if that was said."""
+        known = _currencies(self.currencies)
+        return known.get(tenant) or known.get("")
 
     @property
     def tracking_uri(self) -> str:
@@ -195,6 +201,181 @@ def _rate(name: str, text: str) -> int:
     return int(text)
 
 
+# ISO 4217, those in use
+_MONEY = frozenset(
+    [
+        "AED",
+        "AFN",
+        "ALL",
+        "AMD",
+        "AOA",
+        "ARS",
+        "AUD",
+        "AWG",
+        "AZN",
+        "BAM",
+        "BBD",
+        "BDT",
+        "BGN",
+        "BHD",
+        "BIF",
+        "BMD",
+        "BND",
+        "BOB",
+        "BRL",
+        "BSD",
+        "BTN",
+        "BWP",
+        "BYN",
+        "BZD",
+        "CAD",
+        "CDF",
+        "CHF",
+        "CLP",
+        "CNY",
+        "COP",
+        "CRC",
+        "CUP",
+        "CVE",
+        "CZK",
+        "DJF",
+        "DKK",
+        "DOP",
+        "DZD",
+        "EGP",
+        "ERN",
+        "ETB",
+        "EUR",
+        "FJD",
+        "FKP",
+        "GBP",
+        "GEL",
+        "GHS",
+        "GIP",
+        "GMD",
+        "GNF",
+        "GTQ",
+        "GYD",
+        "HKD",
+        "HNL",
+        "HTG",
+        "HUF",
+        "IDR",
+        "ILS",
+        "INR",
+        "IQD",
+        "IRR",
+        "ISK",
+        "JMD",
+        "JOD",
+        "JPY",
+        "KES",
+        "KGS",
+        "KHR",
+        "KMF",
+        "KPW",
+        "KRW",
+        "KWD",
+        "KYD",
+        "KZT",
+        "LAK",
+        "LBP",
+        "LKR",
+        "LRD",
+        "LSL",
+        "LYD",
+        "MAD",
+        "MDL",
+        "MGA",
+        "MKD",
+        "MMK",
+        "MNT",
+        "MOP",
+        "MRU",
+        "MUR",
+        "MVR",
+        "MWK",
+        "MXN",
+        "MYR",
+        "MZN",
+        "NAD",
+        "NGN",
+        "NIO",
+        "NOK",
+        "NPR",
+        "NZD",
+        "OMR",
+        "PAB",
+        "PEN",
+        "PGK",
+        "PHP",
+        "PKR",
+        "PLN",
+        "PYG",
+        "QAR",
+        "RON",
+        "RSD",
+        "RUB",
+        "RWF",
+        "SAR",
+        "SBD",
+        "SCR",
+        "SDG",
+        "SEK",
+        "SGD",
+        "SHP",
+        "SLE",
+        "SOS",
+        "SRD",
+        "SSP",
+        "STN",
+        "SVC",
+        "SYP",
+        "SZL",
+        "THB",
+        "TJS",
+        "TMT",
+        "TND",
+        "TOP",
+        "TRY",
+        "TTD",
+        "TWD",
+        "TZS",
+        "UAH",
+        "UGX",
+        "USD",
+        "UYU",
+        "UZS",
+        "VES",
+        "VND",
+        "VUV",
+        "WST",
+        "XAF",
+        "XCD",
+        "XOF",
+        "XPF",
+        "YER",
+        "ZAR",
+        "ZMW",
+        "ZWG",
+    ]
+)
+
+
+def _currencies(text: str) -> dict[str, str]:
+    """Codes by tenant; "" is every other."""
+    pairs = (word.strip().rpartition(":") for word in text.split(",") if word.strip())
+    return {tenant: code for tenant, _, code in pairs}
+
+
+def _checked_currencies(name: str, text: str) -> str:
+    wrong = sorted(set(_currencies(text).values()) - _MONEY)
+    if wrong:
+        why = f"'{wrong[0]}' is no currency of ISO 4217: use TRY, or TENANT:EUR for one tenant, comma-separated"
+        raise SettingsError(f"{PREFIX}{name.upper()}={text}: {why}")
+    return text
+
+
 def _url(name: str, text: str) -> str:
     if text and not text.startswith(("http://", "https://")):
         raise SettingsError(f"{PREFIX}{name.upper()}={text}: use an address that a browser opens, http:// or https://")
@@ -203,6 +384,7 @@ def _url(name: str, text: str) -> str:
 
 _PARSED: dict[str, Callable[[str, str], object]] = {
     "port": _port,
+    "currencies": _checked_currencies,
     **dict.fromkeys(("rate_user", "rate_address", "rate_sign_in"), _rate),
     **dict.fromkeys(("airflow_url", "mlflow_url", "data_docs_url"), _url),
 }

@@ -52,6 +52,12 @@ def steady(content: Any) -> Any:
     return [steady(value) for value in content] if isinstance(content, list) else content
 
 
+def is_known(request: Request, tag: str) -> bool:
+    """Whether the caller has what `tag` names: If-None-Match of RFC 9110, which compares weakly."""
+    given = {part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")}
+    return bool(given & {"*", tag.removeprefix("W/")})
+
+
 class Reply:
     """An answer in the making: to `request`, beginning with `head`, made from `source`, such as the runs of the night.
 
@@ -63,15 +69,7 @@ class Reply:
         stays = [value for name, value in head.items() if name not in MOVES]
         asked = repr((request.url.path, request.url.query, stays, source))
         self.tag = f'W/"{hashlib.blake2b(asked.encode(), digest_size=12).hexdigest()}"'
-        self._given = request.headers.get("if-none-match")
-
-    @property
-    def is_known(self) -> bool:
-        """Whether the caller has this answer (If-None-Match of RFC 9110, which compares weakly): then `unchanged` is it."""
-        if self._given is None:
-            return False
-        known = {part.strip().removeprefix("W/") for part in self._given.split(",")}
-        return bool(known & {"*", self.tag.removeprefix("W/")})
+        self.is_known = is_known(request, self.tag)  # then `unchanged` is the answer
 
     def unchanged(self) -> Response:
         """The caller has it."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
@@ -19,6 +20,7 @@ from expectations.settings import Settings
 from serving import examples, page, problems, schemas, web
 from serving.board.routes import board_router
 from serving.board.stale import stale_overrides
+from serving.demand import DemandSeries
 from serving.document import document
 from serving.exchange.routes import exchange_router
 from serving.explanations import Explanations
@@ -30,6 +32,7 @@ from serving.identity.admin_routes import AdminRoutes
 from serving.identity.auth_routes import AuthRoutes, Door
 from serving.identity.limits import InRedis, Limits, Memory
 from serving.identity.me_routes import MeRoutes
+from serving.identity.member_routes import MemberRoutes
 from serving.identity.oidc import Company
 from serving.identity.oidc_routes import OidcRoutes
 from serving.identity.passwords import Passwords
@@ -40,6 +43,7 @@ from serving.laying import Laying
 from serving.plans.routes import PlanParts
 from serving.render import json_bytes
 from serving.runs import Ledger
+from serving.series.known import Known
 from serving.series.routes import SeriesRoutes
 from serving.shield import Shield
 from serving.state.database import State, open_state
@@ -102,8 +106,9 @@ def create_app(
     _add_layers(app, settings, limits, identity)
     _add_health(app, forecasts, state)
     app.include_router(TenantRoutes(forecasts, Sums(lake, forecasts), Explanations(lake, forecasts), now).router)
-    totals = Totals(lake, forecasts)
-    app.include_router(SeriesRoutes(lake, forecasts, totals, now).router)
+    demand = DemandSeries(lake)
+    totals = Totals(lake, forecasts, demand)
+    app.include_router(SeriesRoutes(lake, forecasts, totals, Known(demand), now).router)
     tables = EachTable(lake)
     app.include_router(StatusRoutes(tables, ledger, now).router)
     door = Door(limits, settings.rate_sign_in)
@@ -111,9 +116,10 @@ def create_app(
     told = oidc_config.load(settings)
     company = Company(told, settings.oidc_client_secret, state, now) if told else None
     app.include_router(OidcRoutes(identity, company, door).router)
-    app.include_router(MeRoutes(identity, door, ledger.tenants).router)
+    app.include_router(MeRoutes(identity, door, ledger.tenants, settings.currency_of).router)
     app.include_router(AdminRoutes(identity).router)
-    plans = PlanParts(lake, forecasts, state, identity.audit, sealed, now)
+    app.include_router(MemberRoutes(identity.members, door).router)
+    plans = PlanParts(demand, forecasts, state, identity.audit, sealed, now)
     app.state.plans = plans.plans
     app.include_router(plans.router)
     stale = stale_overrides(plans.plans.stale)
@@ -185,10 +191,15 @@ def _add_health(app: FastAPI, forecasts: Forecasts, state: State) -> None:
 
     ready_answers = {**answers, **problems.responses("no-night-yet", "unreadable", "state-unavailable")}
 
-    @app.get("/readyz", response_model=schemas.Health, responses=ready_answers, tags=["health"])
-    def ready() -> Response:
-        """The gold table and the state database can be read at this moment."""
+    own = CapacityLimiter(1)  # a thread of its own: the others may all wait for nights
+
+    def check() -> None:
         forecasts.table.check()
         with state.read() as connection:
             connection.execute(select(1))
+
+    @app.get("/readyz", response_model=schemas.Health, responses=ready_answers, tags=["health"])
+    async def ready() -> Response:
+        """The gold table and the state database can be read at this moment."""
+        await to_thread.run_sync(check, limiter=own)
         return Response(ok, media_type="application/json")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
+
+from serving.render import ARROW
 
 _NIGHT = "2026-03-01"
 _IS_DATE = re.compile(r"\d{4}-\d\d-\d\d")
@@ -215,6 +218,14 @@ STATUS = {
 HEALTH = {"status": "ok"}
 
 
+def as_tables(page: dict[str, Any]) -> dict[str, Any]:
+    """The `content` of an answer that comes as CSV and Arrow beside the JSON of `page`."""
+    return {
+        "text/csv": {"example": csv_of(page), "schema": {"type": "string"}},
+        ARROW: {"example": "(binary)", "schema": {"type": "string", "format": "binary"}},
+    }
+
+
 def csv_of(page: dict[str, Any]) -> str:
     """The first row of a page as CSV has it."""
     row = next(value[0] for value in page.values() if isinstance(value, list))
@@ -224,4 +235,6 @@ def csv_of(page: dict[str, Any]) -> str:
 def _field(value: object) -> str:
     if value is None or isinstance(value, bool):
         return "" if value is None else str(value).lower()
+    if isinstance(value, dict | list):
+        value = json.dumps(value).replace('"', '""')
     return f'"{value}"' if isinstance(value, str) and not _IS_DATE.fullmatch(value) else str(value)

@@ -120,6 +120,11 @@ class Forecasts:
         runs, snapshot = self._ledger.runs(), self.table.snapshot()
         return (snapshot.identity, runs.version), sorted(snapshot.months_by_tenant)
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether any request reads a night, or waits for one, at this moment."""
+        return self._shelf.is_wanted
+
     def at_hand(self, tenant: str, night: date | None) -> Found[Night] | None:
         """What `night()` gives, if that is in memory and was so within WAIT_SECONDS.
 

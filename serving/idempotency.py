@@ -23,7 +23,7 @@ from fastapi import Header, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from serving.identity.access import principal_of
 from serving.identity.roles import EVERY
@@ -75,6 +75,7 @@ class Idempotency:
         self._state = state
         self._secret = secret
         self._now = now
+        self._failed: dict[Asked, datetime] = {}  # when each failed whose key could not be freed: the database was gone
 
     def begin(self, asked: Asked) -> Response | None:
         """The answer that was given before; None where the request is to be done now, and ends by `keep` or `drop`.
@@ -86,9 +87,14 @@ class Idempotency:
         try:
             with self._state.write() as connection:
                 connection.execute(delete(ANSWERS).where(_is_over(now)))
+                freed = list(self._failed.items())
+                for failed, at in freed:
+                    connection.execute(delete(ANSWERS).where(_is_unanswered(failed), ANSWERS.c.begun_at <= at))
                 connection.execute(insert(ANSWERS).values(row | {"begun_at": now}))
         except IntegrityError:
             return self._before(asked)
+        for failed, _ in freed:
+            self._failed.pop(failed, None)
         return None
 
     def keep(self, asked: Asked, response: Response) -> None:
@@ -103,9 +109,12 @@ class Idempotency:
             connection.execute(update(ANSWERS).where(asked.row).values(answer=sealed))
 
     def drop(self, asked: Asked) -> None:
-        """The request has made nothing."""
-        with self._state.write() as connection:
-            connection.execute(delete(ANSWERS).where(asked.row, ANSWERS.c.answer.is_(None)))
+        """The request has made nothing: its key is free, at the latest when this process sees the database again."""
+        try:
+            with self._state.write() as connection:
+                connection.execute(delete(ANSWERS).where(_is_unanswered(asked)))
+        except SQLAlchemyError:
+            self._failed[asked] = self._now()
 
     def _before(self, asked: Asked) -> Response:
         with self._state.read() as connection:
@@ -173,6 +182,10 @@ async def _asked(request: Request, key: str) -> Asked:
     whole = b"\n".join((f"{request.method} {url.path}?{url.query}".encode(), body))
     tenant = request.path_params.get("tenant", EVERY)
     return Asked(tenant, principal_of(request).actor, key, hashlib.sha256(whole).hexdigest())
+
+
+def _is_unanswered(asked: Asked) -> ColumnElement[bool]:
+    return and_(asked.row, ANSWERS.c.answer.is_(None))
 
 
 def _is_over(now: datetime) -> ColumnElement[bool]:

@@ -7,21 +7,25 @@ import hashlib
 import logging
 import os
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 from pyarrow import ipc
 
 log = logging.getLogger(__name__)
 
-FORM = 1  # of what is laid: a file of another form is not found
+FORM = 2  # of what is laid: a file of another form is not found
 MAX_BYTES = 16 * 2**30  # on disk: the nights of 300 tenants of 10,000 series take 7 GB
 BATCH_ROWS = 16_384  # a series' columns lie within 2 MB of each other
 STALE_SECONDS = 3600.0  # what is half written since then was interrupted
 ENDING, UNFINISHED = ".arrow", ".new"
-WHOLE = b"the end."  # of eight bytes, since Arrow wants its tables at such distances
+END = b"end."
+READ_BYTES = 2**20
+END_BYTES = len(END) + 4  # with the checksum; eight, since Arrow wants its tables at such distances
 
 Tables = tuple[pa.Table, ...]
 
@@ -60,17 +64,19 @@ class LaidFolder:
             yield
             return
         with file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            with suppress(OSError):  # some file systems have no locks: then a night may be laid twice, each whole
+                fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
     def _lay(self, path: Path, tables: Tables) -> Tables | None:
         new = path.with_suffix(UNFINISHED)
         try:
-            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            new.unlink(missing_ok=True)  # not written over: whoever else had it open would write into ours
+            with os.fdopen(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b") as file:
                 for table in tables:
                     with ipc.new_stream(file, table.schema) as writer:
                         writer.write_table(table, max_chunksize=BATCH_ROWS)
-                file.write(WHOLE)
+                file.write(_end(file, file.tell()))
                 file.flush()
                 os.fsync(file.fileno())  # else a power cut could leave a whole name with half a file
             new.rename(path)
@@ -91,7 +97,8 @@ class LaidFolder:
             if path.suffix == ENDING:
                 total += size
             if (path.suffix == ENDING and total > self._max_bytes) or (path.suffix == UNFINISHED and modified < since):
-                path.unlink(missing_ok=True)
+                with suppress(OSError):  # gone, or nothing that we laid
+                    path.unlink()
 
 
 def _stat(path: Path) -> os.stat_result | None:
@@ -101,18 +108,29 @@ def _stat(path: Path) -> os.stat_result | None:
         return None
 
 
+def _end(file: BinaryIO, size: int) -> bytes:
+    """What stands behind the first `size` bytes of a file, where it is left."""
+    file.seek(0)
+    crc = 0
+    for begin in range(0, size, READ_BYTES):  # not through the map, whose pages would count as the process's
+        crc = zlib.crc32(file.read(min(READ_BYTES, size - begin)), crc)
+    return END + crc.to_bytes(4, "little")
+
+
 def _open(path: Path) -> Tables | None:
-    """The tables of a file, mapped: their pages are read when they are used, and are the system's to take back."""
+    """The tables of a file, mapped: their pages are read when they are used, and are the system's to take back.
+
+    A file whose checksum is not that of its bytes is not believed: Arrow would give wrong rows of it, or end the process.
+    """
     try:
-        with pa.memory_map(str(path)) as file:
-            end = max(file.size() - len(WHOLE), 0)
-            file.seek(end)
-            if file.read() != WHOLE:
-                raise pa.ArrowInvalid("it has no end")
-            file.seek(0)
+        with path.open("rb") as file:
+            end = max(os.fstat(file.fileno()).st_size - END_BYTES, 0)
+            if _end(file, end) != file.read():
+                raise pa.ArrowInvalid("it is not as it was written")
+        with pa.memory_map(str(path)) as mapped:
             found = []
-            while file.tell() < end:
-                found.append(ipc.open_stream(file).read_all())
+            while mapped.tell() < end:
+                found.append(ipc.open_stream(mapped).read_all())
         os.utime(path)  # what is used stays
     except FileNotFoundError:
         return None

@@ -14,6 +14,7 @@ from serving.lake import AnswerError
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 30.0
+GIVE_WAY_SECONDS = 0.1
 
 
 class Laying:
@@ -35,11 +36,17 @@ class Laying:
             return
         with self._laid.alone("newest"):
             for tenant in tenants:
-                if self._stop.is_set():
+                if self._gives_way():
                     return
                 with suppress(AnswerError):
                     self._forecasts.night(tenant)
         self._seen = version
+
+    def _gives_way(self) -> bool:
+        """Wait until no request reads a night: those come first. Whether the app has ended."""
+        while not self._stop.is_set() and self._forecasts.is_wanted:
+            self._stop.wait(GIVE_WAY_SECONDS)
+        return self._stop.is_set()
 
     def running(self) -> Callable[[object], AbstractAsyncContextManager[None]]:
         """The lifespan of an app: it looks until the app ends."""

@@ -223,6 +223,11 @@ class Shelf(Generic[K]):
     def bytes(self) -> int:
         return self._bytes
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anybody reads a night, or waits for one, at this moment."""
+        return bool(self._reading)
+
     def find(self, key: Hashable) -> K | None:
         """The night if it is here."""
         with self._lock:

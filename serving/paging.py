@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from serving.nights import NightKey
@@ -73,6 +73,17 @@ def unpack_as(text: str, query: str, *kinds: type) -> list[Any]:
     if not all(0 <= part < MOST for part in place if isinstance(part, int)):
         raise unreadable()
     return place
+
+
+def moment_of(part: object) -> datetime:
+    """A moment in a place, which was packed in ISO's form; in UTC. Raises Problem."""
+    try:
+        at = datetime.fromisoformat(part if isinstance(part, str) else "")
+        if at.tzinfo is None:
+            raise unreadable()
+        return at.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise unreadable() from error
 
 
 def unreadable() -> Problem:

@@ -80,6 +80,24 @@ KINDS = {
     ),
     "invalid-grant": Kind(400, "Sign-in refused", "name, password or code is wrong", audited=True),
     "bad-token-request": Kind(400, "The form cannot be read", "form: grant_type is missing"),
+    "new-password-needed": Kind(
+        403,
+        "A password of your own is needed",
+        "this password is for one time: choose your own, and send it as `new_password`",
+        audited=True,
+    ),
+    "unknown-user": Kind(404, "No such user", "'acme' has no user 'mehmet': take the name from /v1/tenants/acme/users"),
+    "name-taken": Kind(
+        409,
+        "The user name is taken",
+        "the user name 'mehmet' is taken: choose another, or ask who runs the server for a role here",
+    ),
+    "last-admin": Kind(409, "The last admin", "'ayse' is the last admin of 'acme': make another one first"),
+    "user-not-yours": Kind(
+        409,
+        "Not the tenant's to change",
+        "user 'mehmet' has a role at another tenant too: who runs the server resets him",
+    ),
     "forbidden": Kind(403, "Not allowed", "user:ayse may not use keys:write at 'acme'", audited=True),
     "cross-site": Kind(403, "Refused from another page", "the request comes from another site", audited=True),
     "too-many-requests": Kind(429, "Too many requests", "more requests than allowed: try again in 20 s", audited=True),
@@ -158,7 +176,7 @@ KINDS = {
     "state-unavailable": Kind(
         503,
         "The state database does not answer",
-        "users and keys cannot be read at present: the server's log names the cause",
+        "the state database cannot be read, or takes no changes, at present: the server's log names the cause",
     ),
     "unreadable": Kind(503, "The lake cannot be read", str(UnreadableError())),
     "internal": Kind(500, "The server failed", "the server failed on this request: its log names the cause under 5d1f"),

@@ -47,9 +47,11 @@ class SeriesQuery(NightQuery):
     cursor: str | None = Field(None, max_length=4000, description="From `next` of the page before")
 
 
-class TableQuery(SeriesQuery):
-    """What a list can be asked that comes as a table too."""
+class Formats(BaseModel):
+    """In what form a list can be asked for: it comes as a table too."""
 
+    limit: int | None
+    cursor: str | None
     format: Literal["json", "csv", "arrow"] | None = Field(
         None, description="Or by the header Accept: text/csv, application/vnd.apache.arrow.stream; these come whole"
     )
@@ -61,6 +63,10 @@ class TableQuery(SeriesQuery):
         if form != "json" and (self.limit or self.cursor):
             raise Problem("bad-request", "query limit, cursor: CSV and Arrow come whole, leave them out")
         return form
+
+
+class TableQuery(SeriesQuery, Formats):
+    """What a list of a night can be asked that comes as a table too."""
 
 
 class ForecastQuery(TableQuery):

@@ -74,9 +74,18 @@ def csv_pieces(rows: pa.Table, bom: bool) -> Iterator[bytes]:
     first = True
     for piece in rows.to_batches(max_chunksize=PIECE_ROWS) or [pa.RecordBatch.from_pylist([], schema=rows.schema)]:
         buffer = io.BytesIO()
-        pa_csv.write_csv(piece, buffer, pa_csv.WriteOptions(include_header=first))
+        pa_csv.write_csv(_with_texts(piece), buffer, pa_csv.WriteOptions(include_header=first))
         first = False
         yield buffer.getvalue()
+
+
+def _with_texts(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """`rows`, of which moments are texts in ISO's form, in UTC."""
+    for i, field in enumerate(rows.schema):
+        if pa.types.is_timestamp(field.type):
+            texts = pc.strftime(rows.column(i).cast(pa.timestamp("us", "UTC")), "%Y-%m-%dT%H:%M:%SZ")
+            rows = rows.set_column(i, field.name, texts)
+    return rows
 
 
 def arrow_pieces(rows: pa.Table, contract: Contract) -> Iterator[bytes]:
@@ -94,7 +103,7 @@ def arrow_pieces(rows: pa.Table, contract: Contract) -> Iterator[bytes]:
 def _with_moments(rows: pa.RecordBatch, moments: dict[str, pa.DataType]) -> pa.RecordBatch:
     """`rows`, of which moments became text: as moments again."""
     for name, kind in moments.items():
-        if name in rows.schema.names:
+        if name in rows.schema.names and pa.types.is_dictionary(rows[name].type):
             column = rows[name]
             restored = column.dictionary.cast(kind).take(column.indices)
             rows = rows.set_column(rows.schema.get_field_index(name), name, restored)

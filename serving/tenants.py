@@ -23,7 +23,7 @@ from serving.nights import H, Night, Selection
 from serving.paging import Cursor, decode, encode, fingerprint
 from serving.problems import Problem, responses
 from serving.queries import LIMIT, ForecastQuery, NightQuery, SeriesQuery, SumsQuery, TableQuery, parameters, read
-from serving.render import ARROW, json_bytes, json_page
+from serving.render import json_bytes, json_page
 from serving.sums import Sums
 
 TENANT_KINDS = ("unknown-tenant", "no-good-night", "unknown-night", "no-night-yet", "unreadable")
@@ -73,8 +73,7 @@ class TenantRoutes:
     ) -> None:
         content: dict[str, Any] = {"application/json": {"example": example}}
         if query and issubclass(query, TableQuery):
-            content["text/csv"] = {"example": examples.csv_of(example), "schema": {"type": "string"}}
-            content[ARROW] = {"example": "(binary)", "schema": {"type": "string", "format": "binary"}}
+            content |= examples.as_tables(example)
         answers = {200: {"content": content}, **UNCHANGED, **responses(*TENANT_KINDS, *kinds)}
         asked = parameters(query) if query else None
         self.router.add_api_route(path, endpoint, response_model=model, responses=answers, openapi_extra=asked)

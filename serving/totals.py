@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from expectations.tables import DEMAND_SERIES
+from serving.demand import NONE_KNOWN, DemandSeries, TenantSeries
 from serving.forecasts import Forecasts, Found
 from serving.lake import Lake, NotThereError, Snapshot
 from serving.nights import Held, Night, NightKey, Shelf
@@ -28,9 +28,6 @@ _TOTALS = """
     FROM summed LEFT JOIN known USING (site, product) ORDER BY site, product
 """
 _BEFORE = "SELECT site, product, date, period, units_point FROM files WHERE tenant = $tenant AND night = $night"
-_KNOWN = """
-    SELECT site, product, product_name, product_group, product_sub_group, unit_price FROM files WHERE tenant = $tenant
-"""
 _NONE_BEFORE = pa.schema(
     [
         ("site", pa.string()),
@@ -38,12 +35,6 @@ _NONE_BEFORE = pa.schema(
         ("date", pa.date32()),
         ("period", pa.string()),
         ("units_point", pa.float64()),
-    ]
-)
-_NONE_KNOWN = pa.schema(
-    [
-        DEMAND_SERIES.by_name[name].field
-        for name in ("site", "product", "product_name", "product_group", "product_sub_group", "unit_price")
     ]
 )
 
@@ -62,31 +53,28 @@ class NightTotals(Held):
 class Totals:
     """Makes them, and keeps those of the nights used last."""
 
-    def __init__(self, lake: Lake, forecasts: Forecasts) -> None:
+    def __init__(self, lake: Lake, forecasts: Forecasts, demand: DemandSeries) -> None:
         self._lake = lake
         self._forecasts = forecasts
         self._files = forecasts.table
-        self._series = lake.table(DEMAND_SERIES)
+        self._demand = demand
         self._shelf: Shelf[NightTotals] = Shelf(SHELF_BYTES)
 
     def of(self, found: Found[Night]) -> NightTotals:
         """The totals of a night that is served. Raises UnreadableError."""
         before = self._forecasts.before(found.night.key)
         try:
-            return self._lake.read(self._series, lambda known: self._get(found.night, before, known))
+            return self._demand.read(found.night.key.tenant, lambda known: self._get(found.night, before, known))
         except NotThereError:
             return self._get(found.night, before, None)
 
-    def _get(self, night: Night, before: NightKey | None, known: Snapshot | None) -> NightTotals:
-        sources = (*(before.runs if before else ()), str(known and known.identity))
+    def _get(self, night: Night, before: NightKey | None, known: TenantSeries | None) -> NightTotals:
+        sources = (*(before.runs if before else ()), str(known and known.version))
         key = NightKey(night.key.tenant, night.key.night, (*night.key.runs, *sources))
         return self._shelf.get(key, lambda: self._make(key, night, before, known))
 
-    def _make(self, key: NightKey, night: Night, before: NightKey | None, known: Snapshot | None) -> NightTotals:
-        products = _NONE_KNOWN.empty_table()
-        if known:
-            files = known.dataset([("tenant", "=", key.tenant)])
-            products = self._lake.query(_KNOWN, {"tenant": key.tenant}, files=files)
+    def _make(self, key: NightKey, night: Night, before: NightKey | None, known: TenantSeries | None) -> NightTotals:
+        products = known.known() if known else NONE_KNOWN.empty_table()
         sources = {"rows": night.rows, "before": self._said(before), "known": products}
         made = NightTotals(key, self._lake.query(_TOTALS, {"champion": CHAMPION}, **sources), night.summary)
         made.before = before

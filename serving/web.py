@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
+from serving.answers import is_known
 from serving.problems import Problem
 
 FOLDER = Path(__file__).parent / "static"
@@ -34,8 +35,7 @@ class File:
     def answer(self, request: Request, caching: str) -> Response:
         """The file, or 304 where the browser has it."""
         headers = {"ETag": self.etag, "Cache-Control": caching, "Content-Security-Policy": POLICY}
-        known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
-        if self.etag in known:
+        if is_known(request, self.etag):
             return Response(status_code=304, headers=headers)
         return Response(self.body, headers=headers, media_type=self.kind)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import sys
@@ -53,6 +54,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     started = session.start(replace(settings_module.load({}), home=home, spark_memory="2g", spark_master="local[2]"))
     yield started
     started.stop()
+    # Its connections say that they close when Python ends, to a stream that pytest has closed by then.
+    logging.getLogger("py4j.clientserver").setLevel(logging.WARNING)
 
 
 @pytest.fixture

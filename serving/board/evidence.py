@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
+
+import pyarrow as pa
 
 from expectations.contract import Contract
 from expectations.tables import CHECK_RESULTS, JOB_RUNS, QUARANTINE
 from serving.lake import Lake, NotThereError, Snapshot
-from serving.paging import fingerprint, pack, unpack, unreadable
+from serving.paging import MOST, fingerprint, moment_of, pack, unpack_as
 
 
 @dataclass(frozen=True)
@@ -79,27 +80,32 @@ class Evidence:
         last = rows[limit - 1]
         return rows[:limit], pack(asked, last[log.at].isoformat(), *(last[name] for name in log.key))
 
+    def whole(self, log: Log, tenant: str, wanted: Mapping[str, object], only: str = "") -> pa.Table:
+        """All rows of the log that `wanted` and `only` name, as `page` has them. Raises UnreadableError."""
+        given = {name: value for name, value in wanted.items() if value is not None}
+        filters = [f"{name} = ${name}" for name in given] + ([only] if only else [])
+        return self._table(log.contract, log.sql(filters, False), {"tenant": tenant, "most": MOST, **given}, log.told)
+
     def quarantine(self, tenant: str) -> list[dict[str, Any]]:
         """Rows that are refused and not yet replayed, by contract and rule. Raises UnreadableError."""
         return self._read(QUARANTINE, _QUARANTINE, {"tenant": tenant})
 
     def _read(self, contract: Contract, sql: str, params: dict[str, object]) -> list[dict[str, Any]]:
-        def work(snapshot: Snapshot) -> list[dict[str, Any]]:
-            return self._lake.query(sql, params, files=snapshot.dataset()).to_pylist()
+        return self._table(contract, sql, params, ()).to_pylist()
+
+    def _table(self, contract: Contract, sql: str, params: dict[str, object], told: Sequence[str]) -> pa.Table:
+        """What `sql` gives; where the table is not there, no rows of the columns `told`."""
+
+        def work(snapshot: Snapshot) -> pa.Table:
+            return self._lake.query(sql, params, files=snapshot.dataset())
 
         try:
             return self._lake.read(self._lake.table(contract), work)
         except NotThereError:
-            return []
+            return pa.schema([contract.by_name[name].field for name in told]).empty_table()
 
 
 def _place(cursor: str, asked: str, length: int) -> list[Any]:
     """Where the page before ended: the moment, then the key."""
-    place = unpack(cursor, asked)
-    try:
-        at = datetime.fromisoformat(place[0])
-    except (ValueError, TypeError, IndexError) as error:
-        raise unreadable() from error
-    if len(place) != length or at.tzinfo is None or not all(isinstance(part, str) for part in place[1:]):
-        raise unreadable()
-    return [at.astimezone(UTC), *place[1:]]
+    at, *key = unpack_as(cursor, asked, *[str] * length)
+    return [moment_of(at), *key]

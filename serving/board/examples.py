@@ -11,6 +11,7 @@ _NO_SERIES = {"site": None, "product": None, "name": None}
 _SERIES = {"site": "ankara", "product": "P-0017", "name": "Çelik Pompa"}
 OVERVIEW: dict[str, Any] = {
     **HEAD,
+    "currency": "TRY",
     "totals": {
         "units": 81_204.5,
         "units_before": 77_910.0,

@@ -35,12 +35,14 @@ class Overview:
         tables: EachTable,
         now: Callable[[], datetime],
         more: Sequence[Source] = (),
+        currency: Callable[[str], str | None] = lambda _: None,
     ) -> None:
         self._lake = lake
         self._forecasts = forecasts
         self._tables = tables
         self._now = now
         self._totals = totals
+        self._currency = currency
         self._exceptions = Exceptions(lake, more)
 
     def of(self, tenant: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -52,6 +54,7 @@ class Overview:
         totals = self._totals.of(found)
         exceptions, count = self._exceptions.of(found, totals)
         return head_of(found, now), {
+            "currency": self._currency(tenant),
             "totals": self._sum(totals),
             "freshness": freshness(self._tables, now),
             "last_night": night_of(found.runs, tenant),

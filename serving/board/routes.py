@@ -8,16 +8,17 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import pyarrow as pa
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
-from pydantic import BaseModel
 
 from expectations.settings import Settings
 from serving.answers import UNCHANGED, Reply, steady
 from serving.board import examples, schemas
-from serving.board.evidence import CHECKS, RUNS, Evidence
+from serving.board.evidence import CHECKS, RUNS, Evidence, Log
 from serving.board.exceptions import Source
 from serving.board.overview import Overview
+from serving.examples import as_tables
 from serving.forecasts import Forecasts
 from serving.identity.access import Access
 from serving.identity.documents import told
@@ -39,7 +40,8 @@ def board_router(
     more: Sequence[Source] = (),
 ) -> APIRouter:
     """The addresses. `more` gives exceptions that other parts know of a tenant, for its overview."""
-    return BoardRoutes(Overview(lake, forecasts, totals, tables, now, more), Evidence(lake), links_of(settings)).router
+    overview = Overview(lake, forecasts, totals, tables, now, more, settings.currency_of)
+    return BoardRoutes(overview, Evidence(lake), links_of(settings)).router
 
 
 def links_of(settings: Settings) -> dict[str, str | None]:
@@ -69,17 +71,20 @@ class BoardRoutes:
         endpoint: Callable[..., Any],
         scope: str,
         model: type,
-        example: object,
+        example: dict[str, Any],
         *kinds: str,
-        query: type[BaseModel] | None = None,
+        query: type[schemas.LogQuery] | None = None,
     ) -> None:
+        answers = told(example, *kinds)
+        if query:
+            answers[200]["content"] |= as_tables({path: example[path.removeprefix("/")]})
         self.router.add_api_route(
             path,
             endpoint,
             tags=["board"],
             dependencies=[Depends(Access(scope))],
             response_model=model,
-            responses=told(example, *kinds) | UNCHANGED,
+            responses=answers | UNCHANGED,
             openapi_extra=parameters(query) if query else None,
         )
 
@@ -93,7 +98,12 @@ class BoardRoutes:
         """What each run of a job did for the tenant, newest first."""
         query = read(schemas.RunsQuery, request)
         wanted = {"job": query.job, "status": query.status}
-        rows, cursor = self._evidence.page(RUNS, tenant, wanted, query.limit, query.cursor)
+        form = query.form(request.headers.get("accept", ""))
+        if form != "json":
+            return self._whole(
+                request, self._evidence.whole(RUNS, tenant, wanted), RUNS, form, f"runs_{tenant}", query.bom
+            )
+        rows, cursor = self._evidence.page(RUNS, tenant, wanted, query.limit or schemas.LIMIT, query.cursor)
         return self._page(request, tenant, "runs", rows, query, cursor)
 
     def checks(self, tenant: Tenant, request: Request) -> Response:
@@ -101,11 +111,21 @@ class BoardRoutes:
         query = read(schemas.ChecksQuery, request)
         wanted = {"contract": query.contract, "door": query.door, "rule": query.rule}
         only = "rows_failed > 0" if query.failed else ""
-        rows, cursor = self._evidence.page(CHECKS, tenant, wanted, query.limit, query.cursor, only)
+        form = query.form(request.headers.get("accept", ""))
+        if form != "json":
+            rows_of = self._evidence.whole(CHECKS, tenant, wanted, only)
+            return self._whole(request, rows_of, CHECKS, form, f"checks_{tenant}", query.bom)
+        rows, cursor = self._evidence.page(CHECKS, tenant, wanted, query.limit or schemas.LIMIT, query.cursor, only)
         for row in rows:
             row["sample"] = json.loads(row["sample"] or "null")
         refused = self._evidence.quarantine(tenant)
         return self._page(request, tenant, "checks", rows, query, cursor, quarantine=refused)
+
+    @staticmethod
+    def _whole(request: Request, rows: pa.Table, log: Log, form: str, name: str, bom: bool) -> Response:
+        """A log as a table. What it was is never changed: its length and newest row tell whether there is more."""
+        reply = Reply(request, {}, form, len(rows), rows.slice(0, 1).to_pylist())
+        return reply.unchanged() if reply.is_known else reply.table(rows, log.contract, form, name, bom)
 
     def _page(
         self,

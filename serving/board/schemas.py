@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from serving.queries import Code
+from serving.queries import Code, Formats
 from serving.schemas import Answer, Head
 
 LIMIT, MOST_ROWS = 100, 1000
@@ -15,12 +15,12 @@ Severity = Literal["high", "medium", "low"]
 Status = Literal["ok", "failed", "blocked"]
 
 
-class LogQuery(BaseModel):
+class LogQuery(Formats):
     """What a list of what happened can be asked."""
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: int = Field(LIMIT, ge=1, le=MOST_ROWS, description=f"Rows of a page; {LIMIT} if left out")
+    limit: int | None = Field(None, ge=1, le=MOST_ROWS, description=f"Rows of a page; {LIMIT} if left out")
     cursor: str | None = Field(None, max_length=4000, description="From `next` of the page before")
 
 
@@ -158,6 +158,7 @@ AnException = Annotated[Blocked | Alert | StaleOverride | Error | Change | Fallb
 class OverviewAnswer(Head):
     """A tenant's morning."""
 
+    currency: str | None = Field(description="Of prices and values (ISO 4217); null where it was not said")
     totals: NightTotals
     freshness: list[Freshness]
     last_night: NightRun

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -110,7 +110,7 @@ def numbers(plan: Plan, series: Iterable[tuple[str, str]]) -> dict[Key, tuple[fl
 
 
 def as_changes(cells: Iterable[Cell], days: int) -> list[Change]:
-    """The cells as changes of the plan: neighbours of a series that are to have the same units are one.
+    """The cells as changes of the plan: neighbours of a series that are to have the same units are one, to the last day of the last.
 
     `days` is the length of a period.
     """
@@ -120,7 +120,10 @@ def as_changes(cells: Iterable[Cell], days: int) -> list[Change]:
             runs[-1].append(cell)
         else:
             runs.append([cell])
-    return [Change(run[0].date, run[-1].date, "units", run[0].after, run[0].site, run[0].product) for run in runs]
+    last = timedelta(days - 1)  # of a period, from its first day
+    return [
+        Change(run[0].date, run[-1].date + last, "units", run[0].after, run[0].site, run[0].product) for run in runs
+    ]
 
 
 def _follows(last: Cell, cell: Cell, days: int) -> bool:

@@ -18,6 +18,7 @@ from serving.idempotency import once
 from serving.identity.access import Access, caller_of, principal_of
 from serving.identity.documents import told
 from serving.identity.limits import Limits
+from serving.identity.rights import Rights
 from serving.problems import Problem, responses
 from serving.render import CSV, json_bytes
 from serving.tenants import TENANT_KINDS, Tenant
@@ -31,8 +32,9 @@ LinkId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="Of the link,
 class LinkRoutes:
     """The addresses; `router` holds them. `sources` gives the rows of each kind of link."""
 
-    def __init__(self, links: Links, sources: dict[str, Source], limits: Limits) -> None:
+    def __init__(self, links: Links, rights: Rights, sources: dict[str, Source], limits: Limits) -> None:
         self._links = links
+        self._rights = rights
         self._sources = sources
         self._limits = limits
         self.router = APIRouter(tags=["links"])
@@ -88,11 +90,15 @@ class LinkRoutes:
         language: Annotated[Language, Query(description="tr has ; between fields and , before decimals")] = "en",
         bom: Annotated[bool, Query(description="Begin with a byte order mark, by which Excel knows UTF-8")] = False,
     ) -> Response:
-        """The rows of a live link as CSV, as they are now. Whoever has the address may read them."""
+        """The rows of a live link as CSV, as they are now. Whoever has the address may read them, as long as its maker may."""
         link = await run_in_threadpool(self._links.find, secret)
         if link is None:
             raise Problem("link-refused", "the link is unknown, revoked or at its end: make another one")
         request.state.actor, request.state.tenant = f"link:{link['link_id']}", link["tenant"]
+        may = await run_in_threadpool(self._rights.may, link["created_by"], SCOPE_OF[link["what"]], link["tenant"])
+        if not may:
+            why = "who made the link may not read this any more: somebody who may has to make another one"
+            raise Problem("link-refused", why)
         wait = await self._limits.wait(request.state.actor, RATE)
         if wait:
             raise Problem("too-many-requests", f"more than {RATE} requests a minute of this link: wait {wait} s", wait)

@@ -16,6 +16,7 @@ from serving.exchange.schemas import Filters
 from serving.forecasts import Forecasts
 from serving.identity.audit import Audit
 from serving.identity.limits import Limits
+from serving.identity.rights import Rights
 from serving.identity.secret import Secret
 from serving.nights import Selection
 from serving.plans.plan import Plans
@@ -44,6 +45,6 @@ def exchange_router(
 
     router = APIRouter()
     sources: dict[str, Source] = {"forecasts": forecast_rows, "plan": plan_rows}
-    router.include_router(LinkRoutes(Links(state, audit, now), sources, limits).router)
+    router.include_router(LinkRoutes(Links(state, audit, now), Rights(state, now), sources, limits).router)
     router.include_router(ImportRoutes(plans, Imports(state, audit, plans, now), secret).router)
     return router

@@ -18,7 +18,7 @@ from serving.identity.limits import Limits
 from serving.identity.lockout import LockedError
 from serving.identity.service import Identity
 from serving.identity.sessions import REFRESH_GOOD_FOR, Opened, RefreshError
-from serving.identity.signin import CodeNeededError, SignInError
+from serving.identity.signin import CodeNeededError, NewPasswordNeededError, SignInError
 from serving.identity.tokens import GOOD_FOR, TokenError
 from serving.problems import Problem
 from serving.schemas import Health
@@ -52,6 +52,9 @@ class Door:
             raise Problem("locked", str(locked), locked.seconds) from locked
         except CodeNeededError as needed:
             raise _refused(needed, "code-needed", "mfa_required" if oauth else None) from needed
+        except NewPasswordNeededError as needed:
+            oauth_code = "new_password_required" if oauth else None
+            raise _refused(needed, "new-password-needed", oauth_code) from needed
         except SignInError as wrong:
             raise _refused(wrong, "sign-in-refused", "invalid_grant" if oauth else None) from wrong
         except ValueError as bad:
@@ -97,7 +100,8 @@ class AuthRoutes:
         grant = forms.needed(fields, "grant_type")
         if grant == "password":
             name, password = forms.needed(fields, "username"), forms.needed(fields, "password")
-            opened = await self._sign_in(request, name, password, fields.get("code", ""), oauth=True)
+            code, new = fields.get("code", ""), fields.get("new_password", "")
+            opened = await self._sign_in(request, name, password, code, new, oauth=True)
         elif grant == "refresh_token":
             opened = await self._refresh(request, forms.needed(fields, "refresh_token"))
         else:
@@ -119,7 +123,7 @@ class AuthRoutes:
     async def browser_sign_in(self, request: Request, asked: schemas.Credentials) -> JSONResponse:
         """An access token for the page to hold, and the refresh token in a cookie that the page cannot read."""
         self._check_same_site(request)
-        opened = await self._sign_in(request, asked.username, asked.password, asked.code)
+        opened = await self._sign_in(request, asked.username, asked.password, asked.code, asked.new_password)
         return self.with_cookie(self._answer(opened, None), opened.refresh_token)
 
     async def browser_refresh(self, request: Request) -> JSONResponse:
@@ -129,7 +133,7 @@ class AuthRoutes:
         if not token:
             raise Problem("unauthorized", "there is no session in this browser: sign in")
         try:
-            opened = await run_in_threadpool(self._identity.sessions.refresh, token, caller_of(request))
+            opened = await run_in_threadpool(self._identity.sessions.refresh, token, caller_of(request), is_page=True)
         except RefreshError as error:
             raise Problem("unauthorized", str(error)) from error
         return self.with_cookie(self._answer(opened, None), opened.refresh_token)
@@ -152,13 +156,15 @@ class AuthRoutes:
         )
         return answer
 
-    async def _sign_in(self, request: Request, name: str, password: str, code: str, oauth: bool = False) -> Opened:
+    async def _sign_in(
+        self, request: Request, name: str, password: str, code: str, new: str, oauth: bool = False
+    ) -> Opened:
         known = name.strip().lower()[:100]
         request.state.actor = f"user:{known}"
         request.state.tenant = await run_in_threadpool(self._identity.audit.home_of, known.replace("\0", ""))
         caller = caller_of(request)
         sign_in = self._identity.sign_in
-        return await self._door.run(request, lambda: sign_in.by_password(caller, name, password, code), oauth)
+        return await self._door.run(request, lambda: sign_in.by_password(caller, name, password, code, new), oauth)
 
     async def _refresh(self, request: Request, token: str) -> Opened:
         try:
@@ -192,7 +198,7 @@ def _refused(error: Exception, kind: str, oauth: str | None) -> Problem:
     return Problem("invalid-grant", str(error), error=oauth) if oauth else Problem(kind, str(error))
 
 
-_SIGN_IN_KINDS = ("sign-in-refused", "code-needed", "locked")
+_SIGN_IN_KINDS = ("sign-in-refused", "code-needed", "new-password-needed", "locked")
 _TOKEN_KINDS = ("invalid-grant", "bad-token-request", "locked")
 _TOKEN_FORM = forms.body(
     {"grant_type": "password", "username": "ayse", "password": "...", "code": "492039"},
@@ -201,6 +207,7 @@ _TOKEN_FORM = forms.body(
     password="With password",  # noqa: S106 - what the field is
     needed=("grant_type",),
     code="With password: of the second factor, or a recovery code",
+    new_password="With a password for one time: the one from now on",  # noqa: S106 - what the field is
     refresh_token="With refresh_token: the one of the last answer",  # noqa: S106 - what the field is
 )
 _REVOKE_FORM = forms.body({"token": "urt_refresh_..."}, needed=("token",), token="A refresh or an access token")  # noqa: S106

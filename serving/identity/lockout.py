@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, case, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from serving.state.database import State
+from serving.state.database import State, insert_or
 from serving.state.tables import FAILURES
 
 FIRST_WAIT = timedelta(seconds=30)
@@ -66,10 +65,9 @@ class Lockout:
     def _count(self, connection: Connection, subject: str) -> None:
         """Count first, then look: of several at once each sees the one before. A refusal takes the count back."""
         now = self._now()
-        insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
         again = case((FAILURES.c.last_at < now - FORGOTTEN, 1), else_=FAILURES.c.failures + 1)
         counted = (
-            insert(FAILURES)
+            insert_or(connection, FAILURES)
             .values(subject=subject, failures=1, last_at=now)
             .on_conflict_do_update(index_elements=[FAILURES.c.subject], set_={"failures": again, "last_at": now})
             .returning(FAILURES.c.failures, FAILURES.c.locked_until)

@@ -20,10 +20,20 @@ _KINDS = ("sign-in-refused", "locked")
 
 
 class MeRoutes:
-    """The addresses; `router` holds them. None is for API keys. `known` gives every tenant that there is."""
+    """The addresses; `router` holds them. None is for API keys.
 
-    def __init__(self, identity: Identity, door: Door, known: Callable[[], Iterable[str]]) -> None:
+    `known` gives every tenant that there is, `currency` what a tenant's prices are in.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        door: Door,
+        known: Callable[[], Iterable[str]],
+        currency: Callable[[str], str | None],
+    ) -> None:
         self._known = known
+        self._currency = currency
         self._identity = identity
         self._door = door
         self.router = APIRouter(prefix="/v1/me", tags=["me"], dependencies=[Depends(Access(None))])
@@ -57,6 +67,7 @@ class MeRoutes:
                 "tenant": name,
                 "role": roles.get(name) or roles.get(EVERY),
                 "scopes": sorted(of_all | principal.scopes.get(name, frozenset())),
+                "currency": self._currency(name),
             }
             for name in sorted(names)
         ]
@@ -73,7 +84,7 @@ class MeRoutes:
         """Begin with a second factor: the secret for the app. It counts once a code has confirmed it."""
         caller, name = caller_of(request), _name(request)
         made = await self._door.run(request, lambda: self._identity.sign_in.enrol(caller, name, asked.password))
-        return {"secret": made.secret, "address": made.address}
+        return {"secret": made.secret, "address": made.address, "qr": made.qr}
 
     async def confirm(self, request: Request, asked: schemas.Code) -> dict[str, list[str]]:
         """Take the second factor into use; gives ten recovery codes, once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Query, Request
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 COOKIE, PATH = "uretimiq_oidc", "/v1/auth/oidc"
+PROBLEM = "sign-in"  # in the page's address: the kind of a problem
 Text = Annotated[str, Query(max_length=4096, description="As the company's login sends it")]
 
 
@@ -43,7 +44,14 @@ class OidcRoutes:
             )
 
     async def start(self, request: Request) -> RedirectResponse:
-        """Send the browser to the company's own login."""
+        """Send the browser to the company's own login; a person whom it cannot be sent for is told by the page."""
+        return await _told(request, self._start(request))
+
+    async def callback(self, request: Request, state: Text = "", code: Text = "", iss: Text = "") -> RedirectResponse:
+        """Back from there: open a session in this browser; a person who is refused is told by the page."""
+        return await _told(request, self._callback(request, state, code, iss))
+
+    async def _start(self, request: Request) -> RedirectResponse:
         company = self._there()
         await self._door.admit(request)
         address, state = await run_in_threadpool(_asked, company.start)
@@ -53,8 +61,7 @@ class OidcRoutes:
         answer.set_cookie(COOKIE, state, seconds, path=PATH, secure=True, httponly=True, samesite="lax")
         return answer
 
-    async def callback(self, request: Request, state: Text = "", code: Text = "", iss: Text = "") -> RedirectResponse:
-        """Back from there: open a session in this browser."""
+    async def _callback(self, request: Request, state: str, code: str, iss: str) -> RedirectResponse:
         company = self._there()
         begun = request.cookies.get(COOKIE, "")
         if not (code and state and secrets.compare_digest(begun.encode(), state.encode())):
@@ -86,6 +93,19 @@ class OidcRoutes:
         if self._company is None:
             raise Problem("no-company-login", "no login of a company is set up: oidc.yaml in the home names it")
         return self._company
+
+
+async def _told(request: Request, work: Awaitable[RedirectResponse]) -> RedirectResponse:
+    """What `work` gives; a problem goes to the page where a browser shows the answer to a person. Raises Problem."""
+    try:
+        return await work
+    except Problem as problem:
+        if "text/html" not in request.headers.get("accept", ""):
+            raise
+        request.state.refused = (problem.kind, str(problem))  # for the audit log, as if it were answered
+        answer = RedirectResponse(f"/app/?{PROBLEM}={problem.kind}", 303, {"Cache-Control": "no-store"})
+        answer.delete_cookie(COOKIE, PATH, secure=True, httponly=True, samesite="lax")
+        return answer
 
 
 def _asked(work: Callable[[], T]) -> T:

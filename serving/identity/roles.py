@@ -14,10 +14,15 @@ READS = {
     "status:read": "State of tables, jobs and models",
     "plans:read": "Plans, overrides and scenarios",
     "keys:read": "Which API keys there are",
+    "users:read": "Who has a role here",
     "audit:read": "The audit log",
     "evidence:read": "Runs of jobs, results of checks, what is in quarantine",
 }
-WRITES = {"plans:write": "Change plans: overrides and scenarios", "keys:write": "Make and revoke API keys"}
+WRITES = {
+    "plans:write": "Change plans: overrides and scenarios",
+    "keys:write": "Make and revoke API keys",
+    "users:write": "Add users, change their roles, reset them",
+}
 SCOPES = READS | WRITES
 _VIEWS = frozenset({"forecasts:read", "status:read", "plans:read"})
 ROLES: dict[str, frozenset[str]] = {

@@ -26,6 +26,7 @@ class Credentials(Asked):
     username: Word
     password: Word = Field(json_schema_extra={"format": "password"})
     code: str = Field("", max_length=40, description="Of the second factor, or a recovery code")
+    new_password: str = Field("", max_length=256, description="In place of a password for one time")
 
 
 class PasswordChange(Asked):
@@ -87,6 +88,7 @@ class OwnTenant(Answer):
     tenant: str
     role: str | None
     scopes: list[str] = Field(description="What he may do there")
+    currency: str | None = Field(description="Of its prices (ISO 4217); null where it was not said")
 
 
 class OwnTenants(Answer):
@@ -99,7 +101,8 @@ class Enrolment(Answer):
     """For the app that makes the codes."""
 
     secret: str
-    address: str = Field(description="The same as an otpauth:// address, for a QR code")
+    address: str = Field(description="The same as an otpauth:// address")
+    qr: str = Field(description="That as a QR code: an SVG in a data: address")
 
 
 class RecoveryCodes(Answer):
@@ -165,8 +168,12 @@ ME = {
     "second_factor": True,
     "own_login": None,
 }
-TENANTS = {"tenants": [{"tenant": "acme", "role": "viewer", "scopes": ["forecasts:read", "status:read"]}]}
-ENROLMENT = {"secret": "JBSWY3DPEHPK3PXP", "address": "otpauth://totp/%C3%9CretimIQ:ayse?secret=JBSWY3DPEHPK3PXP"}
+TENANTS = {"tenants": [{"tenant": "acme", "role": "viewer", "scopes": ["forecasts:read"], "currency": "TRY"}]}
+ENROLMENT = {
+    "secret": "JBSWY3DPEHPK3PXP",
+    "address": "otpauth://totp/%C3%9CretimIQ:ayse?secret=JBSWY3DPEHPK3PXP",
+    "qr": "data:image/svg+xml;charset=utf-8,%3Csvg...",
+}
 RECOVERY = {"recovery_codes": ["q7ab-k2md-xw4c-r6ty"]}
 KEY = {
     "prefix": "urt_key_4be1c07a",

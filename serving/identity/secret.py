@@ -29,6 +29,7 @@ class Secret:
         self.signing = {hashlib.sha256(k.encode()).hexdigest()[:8]: _derived(k, b"access tokens") for k in keys}
         sealing = [Fernet(base64.urlsafe_b64encode(_derived(k, b"second factors"))) for k in keys]
         self._sealing = MultiFernet(sealing)
+        self._refresh = _derived(keys[0], b"refresh tokens")
         self._workbooks = [_derived(k, b"workbooks") for k in keys]
 
     def seal(self, text: str) -> str:
@@ -40,6 +41,11 @@ class Secret:
             return self._sealing.decrypt(sealed.encode()).decode()
         except InvalidToken:
             return None
+
+    def successor(self, token: str, address: str) -> str:
+        """What follows a refresh token that is used from `address`: the same each time, and not to be had without the key."""
+        digest = hmac.digest(self._refresh, f"{token} {address}".encode(), "sha256")
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
     def sign(self, content: bytes) -> str:
         """What proves that a workbook's `content` was written here, in hexadecimal."""
@@ -72,6 +78,12 @@ def load(settings: Settings) -> Secret:
 def fingerprint(token: str) -> str:
     """How a random token is kept: of 128 random bits or more nothing is found by trying."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def readable_code() -> str:
+    """Eighty random bits in four groups of letters and digits, for people to read and type."""
+    text = base64.b32encode(secrets.token_bytes(10)).decode().lower()
+    return "-".join(text[i : i + 4] for i in range(0, 16, 4))
 
 
 def masked(text: str) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 from serving.identity.audit import Audit
 from serving.identity.keys import Keys
 from serving.identity.lockout import Lockout
+from serving.identity.members import Members
 from serving.identity.passwords import Passwords
 from serving.identity.secret import Secret
 from serving.identity.sessions import Sessions
@@ -29,18 +30,21 @@ class Identity:
     sessions: Sessions
     sign_in: SignIn
     tokens: AccessTokens
+    members: Members
 
 
 def build(state: State, secret: Secret, now: Callable[[], datetime], passwords: Passwords | None = None) -> Identity:
     """The parts over `state`; `passwords` says how hard a password is hashed."""
     passwords = passwords or Passwords()
     audit = Audit(state, now)
-    sessions, second = Sessions(state, audit, now), SecondFactor(secret, now)
+    sessions, second = Sessions(state, audit, secret, now), SecondFactor(secret, now)
+    users = Users(state, audit, passwords, sessions, second, now)
     return Identity(
         audit,
-        Users(state, audit, passwords, sessions, second, now),
+        users,
         Keys(state, audit, now),
         sessions,
-        SignIn(state, audit, Lockout(state, now), passwords, sessions, second),
+        SignIn(state, audit, Lockout(state, now), passwords, sessions, second, now),
         AccessTokens(secret, now),
+        Members(state, users, passwords, now),
     )

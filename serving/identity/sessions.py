@@ -1,4 +1,9 @@
-"""Sessions: a family of refresh tokens, each good for one use. One used twice was stolen: the whole family ends."""
+"""Sessions: a family of refresh tokens, each good for one use. One used twice was stolen: the whole family ends (RFC 9700, 4.14).
+
+But for a page that was reloaded as it asked: its browser has lost the answer, and asks by the same cookie again. Within
+GRACE it is given the same successor as before, if it asks from the same address and nobody has used the successor. There is
+never a second successor, so that a thief who is as quick gains one that ends the family as soon as both have used it.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +16,12 @@ from sqlalchemy import Connection, RowMapping, delete, exists, insert, select, u
 
 from serving.identity.audit import Audit, home_of
 from serving.identity.roles import Caller
-from serving.identity.secret import fingerprint
+from serving.identity.secret import Secret, fingerprint
 from serving.state.database import State
 from serving.state.tables import REFRESH_TOKENS, SESSIONS, USERS
 
 REFRESH_GOOD_FOR = timedelta(days=7)
+GRACE = timedelta(seconds=10)
 LONGEST = timedelta(days=90)  # then the user signs in again, however often the session was refreshed
 PREFIX = "urt_refresh_"
 
@@ -39,9 +45,10 @@ class RefreshError(Exception):
 class Sessions:
     """Opens, continues and ends sessions."""
 
-    def __init__(self, state: State, audit: Audit, now: Callable[[], datetime]) -> None:
+    def __init__(self, state: State, audit: Audit, secret: Secret, now: Callable[[], datetime]) -> None:
         self._state = state
         self._audit = audit
+        self._secret = secret
         self._now = now
 
     def open(self, connection: Connection, user_id: str) -> Opened:
@@ -54,20 +61,30 @@ class Sessions:
         connection.execute(delete(SESSIONS).where(SESSIONS.c.user_id == user_id, ~is_alive))  # nothing opens them again
         row = {"session_id": session_id, "user_id": user_id, "created_at": now, "expires_at": ends}
         connection.execute(insert(SESSIONS).values(row))
-        return self._next(connection, user_id, session_id, ends)
+        return self._next(connection, Opened(user_id, session_id, PREFIX + secrets.token_urlsafe(32)), ends)
 
-    def refresh(self, token: str, caller: Caller) -> Opened:
-        """The next refresh token for this one. Raises RefreshError; a token used before ends its session."""
+    def refresh(self, token: str, caller: Caller, is_page: bool = False) -> Opened:
+        """The next refresh token for this one; `is_page` has the grace of a page that is reloaded.
+
+        Raises RefreshError; a token used before ends its session.
+        """
         with self._state.write() as connection:
             found = self._find(connection, token)
             if found is None:
                 raise RefreshError
-            if found["used_at"] is None and not self._is_over(found) and self._use(connection, token):
-                return self._next(connection, found["user_id"], found["session_id"], found["expires_at"])
-            was_used = found["used_at"] is not None or not self._is_over(found)
-            if was_used and self._end(connection, SESSIONS.c.session_id == found["session_id"]):
-                whose, session = f"user:{found['name']}", found["session_id"]
-                tenant = home_of(connection, USERS.c.user_id == found["user_id"])
+            following = PREFIX + self._secret.successor(token, caller.address)
+            opened = Opened(found["user_id"], found["session_id"], following)
+            is_over = self._is_over(found)
+            if found["used_at"] is None and not is_over and self._use(connection, token):
+                return self._next(connection, opened, found["expires_at"])
+            whose, session = f"user:{found['name']}", found["session_id"]
+            tenant = home_of(connection, USERS.c.user_id == found["user_id"])
+            used_at = found["used_at"] or self._now()  # by somebody else at this moment
+            if is_page and not is_over and self._now() < used_at + GRACE and self._is_unused(connection, opened):
+                self._audit.note(connection, caller, "session.refresh_repeated", whose, tenant, session=session)
+                return opened
+            was_used = found["used_at"] is not None or not is_over
+            if was_used and self._end(connection, SESSIONS.c.session_id == session):
                 self._audit.note(connection, caller, "session.refresh_reused", whose, tenant, session=session)
         raise RefreshError
 
@@ -116,14 +133,25 @@ class Sessions:
         )
         return connection.execute(query.values(used_at=self._now())).rowcount == 1
 
+    def _is_unused(self, connection: Connection, opened: Opened) -> bool:
+        """Whether a session's token is there and has not been used."""
+        tokens = REFRESH_TOKENS.c
+        query = select(tokens.token_hash).where(
+            tokens.token_hash == fingerprint(opened.refresh_token),
+            tokens.session_id == opened.session_id,
+            tokens.used_at.is_(None),
+        )
+        return connection.execute(query).first() is not None
+
     def _end(self, connection: Connection, which: object) -> bool:
         query = update(SESSIONS).where(which, SESSIONS.c.revoked_at.is_(None))  # type: ignore[arg-type]
         return connection.execute(query.values(revoked_at=self._now())).rowcount > 0
 
-    def _next(self, connection: Connection, user_id: str, session_id: str, ends: datetime) -> Opened:
-        token, now = PREFIX + secrets.token_urlsafe(32), self._now()
+    def _next(self, connection: Connection, opened: Opened, ends: datetime) -> Opened:
+        """Keep the session's next token."""
+        session_id, now = opened.session_id, self._now()
         ended = (REFRESH_TOKENS.c.session_id == session_id) & (REFRESH_TOKENS.c.expires_at <= now)
         connection.execute(delete(REFRESH_TOKENS).where(ended))
-        row = {"token_hash": fingerprint(token), "session_id": session_id, "issued_at": now}
+        row = {"token_hash": fingerprint(opened.refresh_token), "session_id": session_id, "issued_at": now}
         connection.execute(insert(REFRESH_TOKENS).values(row | {"expires_at": min(now + REFRESH_GOOD_FOR, ends)}))
-        return Opened(user_id, session_id, token)
+        return opened

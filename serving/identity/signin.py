@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from serving.identity.audit import Audit, home_of
 from serving.identity.lockout import Lockout
@@ -31,6 +33,13 @@ class CodeNeededError(Exception):
         super().__init__("a code of the second factor is needed: send it as `code`")
 
 
+class NewPasswordNeededError(Exception):
+    """The one-time password is right; it opens nothing but the choice of another."""
+
+    def __init__(self) -> None:
+        super().__init__("this password is for one time: choose your own, and send it as `new_password`")
+
+
 class SignIn:
     """Opens sessions, and changes what one signs in with. Each try counts, as told in `lockout`."""
 
@@ -42,6 +51,7 @@ class SignIn:
         passwords: Passwords,
         sessions: Sessions,
         second: SecondFactor,
+        now: Callable[[], datetime],
     ) -> None:
         self._state = state
         self._audit = audit
@@ -49,11 +59,16 @@ class SignIn:
         self._passwords = passwords
         self._sessions = sessions
         self._second = second
+        self._now = now
 
-    def by_password(self, caller: Caller, name: str, password: str, code: str = "") -> Opened:
-        """A new session. Raises SignInError, CodeNeededError, LockedError."""
+    def by_password(self, caller: Caller, name: str, password: str, code: str = "", new: str = "") -> Opened:
+        """A new session; after a one-time password by `new`, which is the password from now on.
+
+        Raises SignInError, CodeNeededError, NewPasswordNeededError, LockedError, and ValueError where `new` will not do.
+        """
         name = _name(name)
         user = self._check(name, password, caller)
+        hashed = self._chosen(user, password, new) if user.password_ends_at else None
         by = "password"
         with self._state.write() as connection:
             if user.totp_confirmed_at:
@@ -62,8 +77,10 @@ class SignIn:
                 by = self._second.check(connection, user.user_id, code) or ""
                 if not by:
                     raise SignInError
+            if hashed:
+                self._choose(connection, caller, user, hashed)
             opened = self._sessions.open(connection, user.user_id)
-            if self._passwords.is_old(user.password_hash):
+            if not hashed and self._passwords.is_old(user.password_hash):
                 values = {"password_hash": self._passwords.hash(password)}
                 connection.execute(update(USERS).where(USERS.c.user_id == user.user_id).values(values))
             himself = replace(caller, actor=f"user:{name}")
@@ -126,13 +143,30 @@ class SignIn:
             self._audit.note(connection, caller, "second_factor.removed", caller.actor)
         self._lockout.succeeded(name, caller.address)
 
+    def _chosen(self, user: Row[Any], once: str, new: str) -> str:
+        """The hash of the password that is to be in place of the one for one time."""
+        if not new:
+            raise NewPasswordNeededError  # counted as a failure, as above
+        if check_password(new, user.name) == once:
+            raise ValueError("password: choose another than the one for one time")
+        return self._passwords.hash(new)
+
+    def _choose(self, connection: Connection, caller: Caller, user: Row[Any], hashed: str) -> None:
+        """Of two who bring the same one-time password at once, one alone gets by."""
+        query = update(USERS).where(USERS.c.user_id == user.user_id, USERS.c.password_hash == user.password_hash)
+        if connection.execute(query.values(password_hash=hashed, password_ends_at=None)).rowcount != 1:
+            raise SignInError
+        himself = replace(caller, actor=f"user:{user.name}")
+        self._audit.note(connection, himself, "user.password_changed", himself.actor)
+
     def _check(self, name: str, password: str, caller: Caller) -> Row[Any]:
         """The enabled user of that name and password."""
         self._lockout.begin(name, caller.address)
         with self._state.read() as connection:
             user = connection.execute(select(USERS).where(USERS.c.name == name)).first()
         is_right = self._passwords.is_right(user.password_hash if user else None, password)
-        if user is None or not is_right or user.disabled_at:
+        is_over = bool(user and user.password_ends_at and self._now() >= user.password_ends_at)
+        if user is None or not is_right or user.disabled_at or is_over:
             raise SignInError
         return user
 

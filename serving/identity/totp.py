@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 import pyotp
+import segno
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from serving.identity.secret import Secret, fingerprint
+from serving.identity.secret import Secret, fingerprint, readable_code
 from serving.state.tables import RECOVERY_CODES, USERS
 
 STEP_SECONDS, WINDOW = 30, 1  # a clock may be 30 s off
@@ -21,10 +21,15 @@ _ISSUER = "ÜretimIQ"
 
 @dataclass(frozen=True)
 class Enrolment:
-    """What the user's app needs: the secret, and the same as an address for a QR code."""
+    """What the user's app needs: the secret, the same as an address, and that as a QR code."""
 
     secret: str
     address: str
+
+    @property
+    def qr(self) -> str:
+        """The address as a QR code: an SVG in a data: address, black on white with the white margin that readers need."""
+        return segno.make_qr(self.address).svg_data_uri(scale=4, light="#fff")
 
 
 class SecondFactor:
@@ -47,7 +52,7 @@ class SecondFactor:
             return None
         connection.execute(update(USERS).where(USERS.c.user_id == user_id).values(totp_confirmed_at=self._now()))
         connection.execute(delete(RECOVERY_CODES).where(RECOVERY_CODES.c.user_id == user_id))
-        codes = [_recovery_code() for _ in range(CODES)]
+        codes = [readable_code() for _ in range(CODES)]
         rows = [{"user_id": user_id, "code_hash": fingerprint(_bare(code))} for code in codes]
         connection.execute(insert(RECOVERY_CODES), rows)
         return codes
@@ -84,12 +89,6 @@ class SecondFactor:
         is_newer = or_(USERS.c.totp_last_step.is_(None), USERS.c.totp_last_step < step)
         query = update(USERS).where(USERS.c.user_id == user_id, is_newer)
         return connection.execute(query.values(totp_last_step=step)).rowcount == 1
-
-
-def _recovery_code() -> str:
-    """Eighty random bits in four groups of letters and digits."""
-    text = base64.b32encode(secrets.token_bytes(10)).decode().lower()
-    return "-".join(text[i : i + 4] for i in range(0, 16, 4))
 
 
 def _bare(code: str) -> str:

@@ -26,6 +26,13 @@ class UnknownUserError(ValueError):
         super().__init__(f"no user '{name}': `uretimiq-api user list` names them")
 
 
+class NameTakenError(ValueError):
+    """Somebody has that name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is a user '{name}' already: choose another name, or reset that user")
+
+
 class Users:
     """Adds, lists, disables and resets users."""
 
@@ -45,35 +52,43 @@ class Users:
         self._second = second
         self._now = now
 
-    def add(self, caller: Caller, name: str, password: str | None, grants: Mapping[str, str]) -> str:
+    def add(
+        self,
+        caller: Caller,
+        name: str,
+        password: str | None,
+        grants: Mapping[str, str],
+        password_ends_at: datetime | None = None,
+    ) -> str:
         """A new user with roles by tenant; without password he signs in by the company's login alone.
 
-        Returns the user's id. Raises ValueError.
+        With `password_ends_at` it is a one-time password, which lets him choose his own until then. Returns the user's id. Raises ValueError.
         """
         name = user_name(name)
         check_grants(grants)
         hashed = None if password is None else self._passwords.hash(check_password(password, name))
         user_id = secrets.token_hex(16)
         row = {"user_id": user_id, "name": name, "password_hash": hashed, "created_at": self._now()}
+        row["password_ends_at"] = password_ends_at
         try:
             with self._state.write() as connection:
                 connection.execute(insert(USERS).values(row))
                 self._audit.note(connection, caller, "user.added", f"user:{name}")
-                self._grant(connection, caller, user_id, name, grants)
+                self.grant_in(connection, caller, user_id, name, grants)
         except IntegrityError as error:
-            raise ValueError(f"there is a user '{name}' already: choose another name, or reset that user") from error
+            raise NameTakenError(name) from error
         return user_id
 
     def grant(self, caller: Caller, name: str, grants: Mapping[str, str]) -> None:
         """Roles of the user at the tenants named; those at others stay. Raises ValueError."""
         check_grants(grants)
         with self._state.write() as connection:
-            self._grant(connection, caller, _row(connection, name).user_id, user_name(name), grants)
+            self.grant_in(connection, caller, _row(connection, name).user_id, user_name(name), grants)
 
     def take(self, caller: Caller, name: str, tenant: str) -> None:
         """The user has no role at the tenant any more. Raises ValueError where he had none."""
         with self._state.write() as connection:
-            if not self._take(connection, caller, _row(connection, name), tenant):
+            if not self.take_in(connection, caller, _row(connection, name), tenant):
                 raise ValueError(
                     f"user '{user_name(name)}' has no role at '{tenant}': `uretimiq-api user list` shows it"
                 )
@@ -98,9 +113,9 @@ class Users:
                 raise ValueError(f"the user '{found.name}' is disabled here")
             known = _grants(connection, found.user_id)
             for tenant in sorted(set(known) - set(grants)):
-                self._take(connection, caller, found, tenant)
+                self.take_in(connection, caller, found, tenant)
             changed = {tenant: role for tenant, role in grants.items() if known.get(tenant) != role}
-            self._grant(connection, caller, found.user_id, found.name, changed)
+            self.grant_in(connection, caller, found.user_id, found.name, changed)
             return str(found.user_id)
 
     def disable(self, caller: Caller, name: str) -> None:
@@ -115,13 +130,18 @@ class Users:
         """A new password and no second factor, for one who lost them; he is enabled again. Raises ValueError."""
         hashed = self._passwords.hash(check_password(password, user_name(name)))
         with self._state.write() as connection:
-            user = _row(connection, name)
-            values = {"password_hash": hashed, "disabled_at": None}
-            connection.execute(update(USERS).where(USERS.c.user_id == user.user_id).values(values))
-            self._second.remove(connection, user.user_id)
-            connection.execute(delete(FAILURES).where(FAILURES.c.subject == f"user:{user.name}"))
-            self._sessions.end_all(connection, user.user_id)
-            self._audit.note(connection, caller, "user.reset", f"user:{user.name}")
+            self.reset_in(connection, caller, _row(connection, name), hashed, None)
+
+    def reset_in(
+        self, connection: Connection, caller: Caller, user: Row[Any], hashed: str, password_ends_at: datetime | None
+    ) -> None:
+        """The same by the password's hash, in the transaction that is given."""
+        values = {"password_hash": hashed, "password_ends_at": password_ends_at, "disabled_at": None}
+        connection.execute(update(USERS).where(USERS.c.user_id == user.user_id).values(values))
+        self._second.remove(connection, user.user_id)
+        connection.execute(delete(FAILURES).where(FAILURES.c.subject == f"user:{user.name}"))
+        self._sessions.end_all(connection, user.user_id)
+        self._audit.note(connection, caller, "user.reset", f"user:{user.name}")
 
     def list(self) -> list[dict[str, Any]]:
         """Every user by name, with roles by tenant; nothing secret."""
@@ -149,15 +169,17 @@ class Users:
                 return None
             return Principal(f"user:{name}", scopes_of(_grants(connection, user_id)), user_id, session_id)
 
-    def _grant(
+    def grant_in(
         self, connection: Connection, caller: Caller, user_id: str, name: str, grants: Mapping[str, str]
     ) -> None:
+        """Give the roles, in place of those at the same tenants."""
         for tenant, role in grants.items():
             connection.execute(delete(GRANTS).where(GRANTS.c.user_id == user_id, GRANTS.c.tenant == tenant))
             connection.execute(insert(GRANTS).values(user_id=user_id, tenant=tenant, role=role))
             self._audit.note(connection, caller, "user.role_given", f"user:{name}", tenant, role=role)
 
-    def _take(self, connection: Connection, caller: Caller, user: Row[Any], tenant: str) -> bool:
+    def take_in(self, connection: Connection, caller: Caller, user: Row[Any], tenant: str) -> bool:
+        """Take the role at the tenant away; whether there was one."""
         query = delete(GRANTS).where(GRANTS.c.user_id == user.user_id, GRANTS.c.tenant == tenant)
         was_there = connection.execute(query).rowcount > 0
         if was_there:

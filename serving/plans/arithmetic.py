@@ -7,7 +7,7 @@ where these are all 0. Of two changes that meet at a series and date the later o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -21,6 +21,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 LEVELS = ("site", "product", "product_group", "product_sub_group")
 PERIOD_DAYS = {"day": 1, "week": 7}
+BATCH_SERIES = 20_000  # of all the changes that are laid together, which takes 50 MB
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,16 @@ class Grid:
         """Positions of the rows on which a change is laid, in order."""
         return self.rows(self.hierarchy.series(change.node), change.first, change.last)
 
+    def touched_by(self, changes: Sequence[Change], nodes: Sequence[Ints]) -> tuple[Ints, Ints]:
+        """The same of many, whose nodes hold the series `nodes`: one after the other, and which change each row is of."""
+        series = np.concatenate(nodes)
+        rows = self.rows(series)
+        of = np.repeat(np.repeat(np.arange(len(nodes)), [len(node) for node in nodes]), self.periods[series])
+        first, last = (np.array([days_since_1970(getattr(c, end)) for c in changes]) for end in ("first", "last"))
+        dates = self.dates[rows]
+        chosen = (dates + self.days > first[of]) & (dates <= last[of])
+        return rows[chosen], of[chosen]
+
     def sums(self, rows: Ints, values: Floats) -> dict[date, float]:
         """The sum of `values`, one for each of `rows`, by date."""
         dates, which = np.unique(self.dates[rows], return_inverse=True)
@@ -123,11 +134,15 @@ _NONE = np.empty(0, np.int64)
 
 @dataclass(frozen=True)
 class Laid:
-    """What changes make of a grid: the rows that they touch, in order, with their units and the change that won there."""
+    """What changes make of a grid: the rows that they touch, in order, with their units and the change that won there.
+
+    `baselines` has of each change the baseline of its node by date.
+    """
 
     rows: Ints
     units: Floats
     winner: Ints  # position in the list of changes
+    baselines: tuple[dict[date, float], ...]
 
     def at(self, rows: Ints) -> tuple[Floats, Ints]:
         """Units laid on each of `rows` and the change that won there; nan and -1 where none is."""
@@ -143,29 +158,58 @@ class Laid:
         return np.where(winner >= 0, units, grid.baseline[rows])
 
 
-def lay(grid: Grid, changes: Iterable[Change]) -> Laid:
+def lay(grid: Grid, changes: Sequence[Change]) -> Laid:
     """Lay `changes`, the earliest first, on a grid."""
     units = np.full(len(grid.baseline), np.nan)
     winner = np.full(len(grid.baseline), -1, np.int64)
-    for i, change in enumerate(changes):
-        rows = grid.touched(change)
-        units[rows] = spread(change, grid.baseline[rows], grid.dates[rows])
-        winner[rows] = i
+    baselines: list[dict[date, float]] = []
+    for batch, nodes in _batches(grid, changes):
+        rows, of = grid.touched_by(batch, nodes)
+        made, sums = _spread(grid, batch, rows, of)
+        place = len(baselines) + of
+        np.maximum.at(winner, rows, place)
+        won = winner[rows] == place
+        units[rows[won]] = made[won]
+        baselines += sums
     touched = np.flatnonzero(winner >= 0)
-    return Laid(touched, units[touched], winner[touched])
+    return Laid(touched, units[touched], winner[touched], tuple(baselines))
 
 
-def spread(change: Change, baseline: Floats, dates: Ints) -> Floats:
-    """The units of each row of a node under a change, from the baselines and dates of its rows."""
-    if change.how == "percent":
-        return baseline * (1 + change.value / 100)
-    if not len(dates):
-        return baseline
-    which = dates - dates.min()
+def _batches(grid: Grid, changes: Sequence[Change]) -> Iterator[tuple[list[Change], list[Ints]]]:
+    """Changes that are laid together, with the series of their nodes: as many as memory is to bear."""
+    batch: list[Change] = []
+    nodes: list[Ints] = []
+    count = 0
+    for change in changes:
+        node = grid.hierarchy.series(change.node)
+        if batch and count + len(node) > BATCH_SERIES:
+            yield batch, nodes
+            batch, nodes, count = [], [], 0
+        batch.append(change)
+        nodes.append(node)
+        count += len(node)
+    if batch:
+        yield batch, nodes
+
+
+def _spread(grid: Grid, changes: Sequence[Change], rows: Ints, of: Ints) -> tuple[Floats, list[dict[date, float]]]:
+    """The units of each of `rows` under the change `of` which it is, and of each change its node's baseline by date."""
+    sums: list[dict[date, float]] = [{} for _ in changes]
+    if not len(rows):
+        return np.empty(0), sums
+    baseline, dates = grid.baseline[rows], grid.dates[rows]
+    begin, span = dates.min(), int(np.ptp(dates)) + 1
+    which = of * span + dates - begin
     totals, counts = np.bincount(which, baseline), np.bincount(which)
+    days = [day_of(int(begin) + i) for i in range(span)]
+    found = np.flatnonzero(counts)
+    for at, total in zip(found.tolist(), totals[found].tolist(), strict=True):
+        sums[at // span][days[at % span]] = total
+    value = np.array([change.value for change in changes])[of]
+    is_percent = np.array([change.how == "percent" for change in changes])[of]
     total = totals[which]
-    even = 1 / counts[which]
-    return change.value * np.where(total > 0, baseline / np.where(total > 0, total, 1), even)
+    share = np.where(total > 0, baseline / np.where(total > 0, total, 1), 1 / counts[which])
+    return np.where(is_percent, baseline * (1 + value / 100), value * share), sums
 
 
 def days_since_1970(day: date) -> int:

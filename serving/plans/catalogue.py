@@ -14,15 +14,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from expectations.tables import DEMAND_SERIES
-from serving.lake import Lake, NotThereError, Snapshot
+from serving.demand import DemandSeries, TenantSeries
+from serving.lake import NotThereError
 from serving.plans.arithmetic import PERIOD_DAYS, Change, Hierarchy
 
 KEPT_SERIES = 300_000  # entries held in memory, of 0.5 KB
 Key = tuple[str, str]  # site and product
-_KNOWN = """
-    SELECT site, product, product_name, product_group, product_sub_group, unit_price FROM files WHERE tenant = $tenant
-"""
 _SOLD = """
     SELECT site, product, first_date, units, period FROM files JOIN wanted USING (site, product)
     WHERE tenant = $tenant
@@ -104,18 +101,17 @@ class Sold:
 
 
 class Catalogue:
-    """Reads `demand_series`. A table that is not there yet is an empty one."""
+    """What plans ask of `demand_series`. A table that is not there yet is an empty one."""
 
-    def __init__(self, lake: Lake) -> None:
-        self._lake = lake
-        self._table = lake.table(DEMAND_SERIES)
+    def __init__(self, demand: DemandSeries) -> None:
+        self._demand = demand
         self._held: OrderedDict[str, Known] = OrderedDict()
         self._lock = threading.Lock()
 
     def of(self, tenant: str) -> Known:
         """What is known of a tenant's series. Raises UnreadableError."""
         try:
-            return self._lake.read(self._table, lambda snapshot: self._known(snapshot, tenant))
+            return self._demand.read(tenant, self._known)
         except NotThereError:
             return Known()
 
@@ -123,31 +119,24 @@ class Catalogue:
         """What these series sold. Raises UnreadableError."""
         sites, products = ([key[i] for key in series] for i in (0, 1))
         wanted = pa.table({"site": pa.array(sites, pa.string()), "product": pa.array(products, pa.string())})
-
-        def work(snapshot: Snapshot) -> Sold:
-            files = snapshot.dataset([("tenant", "=", tenant)])
-            rows = self._lake.query(_SOLD, {"tenant": tenant}, files=files, wanted=wanted)
-            return Sold(rows.to_pylist())
-
         try:
-            return self._lake.read(self._table, work)
+            return self._demand.read(tenant, lambda of: Sold(of.query(_SOLD, wanted=wanted).to_pylist()))
         except NotThereError:
             return Sold([])
 
-    def _known(self, snapshot: Snapshot, tenant: str) -> Known:
+    def _known(self, series: TenantSeries) -> Known:
+        tenant = series.tenant
         with self._lock:
             held = self._held.get(tenant)
-        if held and held.version == snapshot.identity:
+        if held and held.version == series.version:
             return held
-        files = snapshot.dataset([("tenant", "=", tenant)])
-        rows = self._lake.query(_KNOWN, {"tenant": tenant}, files=files).to_pylist()
         found = Known(
-            snapshot.identity,
+            series.version,
             {
                 (r["site"], r["product"]): Entry(
                     r["product_name"], r["product_group"], r["product_sub_group"], r["unit_price"]
                 )
-                for r in rows
+                for r in series.known().to_pylist()
             },
         )
         with self._lock:

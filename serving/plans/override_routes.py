@@ -15,7 +15,7 @@ from serving.answers import UNCHANGED, Reply, head_of
 from serving.idempotency import once
 from serving.identity.access import Access, caller_of
 from serving.paging import fingerprint, pack, unpack_as
-from serving.plans import schemas
+from serving.plans import examples, schemas
 from serving.plans.arithmetic import PERIOD_DAYS
 from serving.plans.conditions import IfMatch, seen, tag
 from serving.plans.overrides import Override, Said
@@ -38,7 +38,7 @@ class OverrideRoutes:
         self._plans = plans
         self._now = now
         self.router = APIRouter(prefix="/v1/tenants/{tenant}/overrides", tags=["plans"])
-        one, page = (schemas.OverrideWhole, schemas.WHOLE), (schemas.OverridePage, schemas.OVERRIDES)
+        one, page = (schemas.OverrideWhole, examples.WHOLE), (schemas.OverridePage, examples.OVERRIDES)
         self._add("GET", "", self.list, "read", *page, *TENANT_KINDS, "bad-cursor", query=schemas.OverridesQuery)
         self._add("POST", "", once(self.make), "write", *one, *CHANGE_KINDS, *idempotency.KINDS, status=201)
         self._add("GET", "/{override_id}", self.one, "read", *one, *TENANT_KINDS, "unknown-override")

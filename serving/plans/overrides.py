@@ -11,13 +11,12 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 
 from serving.identity.audit import Audit
 from serving.identity.roles import Caller
 from serving.plans.arithmetic import Change
 from serving.problems import Problem
-from serving.state.database import State
+from serving.state.database import State, insert_or
 from serving.state.tables import OVERRIDES, PLANS
 
 BOOKS_KEPT = 300  # tenants whose overrides in force are held in memory
@@ -75,21 +74,33 @@ class Overrides:
         self._lock = threading.Lock()
 
     def book(self, tenant: str) -> Book:
-        """What is in force; read again only where the plan was changed since."""
+        """What is in force; only what was changed since the last time is read."""
         with self._state.read() as connection:
             version = connection.execute(select(PLANS.c.plan_version).where(PLANS.c.tenant == tenant)).scalar() or 0
             with self._lock:
                 held = self._books.get(tenant)
             if held and held.plan_version == version:
                 return held
-            in_force = and_(_is_last(), OVERRIDES.c.is_withdrawn.is_(False), OVERRIDES.c.expires_at > self._now())
-            found = Book(version, tuple(_read(connection, tenant, in_force)))
+            found = Book(version, tuple(self._in_force(connection, tenant, held)))
         with self._lock:
             self._books[tenant] = found
             self._books.move_to_end(tenant)
             while len(self._books) > BOOKS_KEPT:
                 self._books.popitem(last=False)
         return found
+
+    def _in_force(self, connection: Connection, tenant: str, held: Book | None) -> list[Override]:
+        """The last versions in force: those `held` but for what has followed them, and the newer ones."""
+        now = self._now()
+        which = [_is_last()]
+        if held:
+            which.append(OVERRIDES.c.plan_version > held.plan_version)
+        else:
+            which += [OVERRIDES.c.is_withdrawn.is_(False), OVERRIDES.c.expires_at > now]
+        newer = _read(connection, tenant, and_(*which))
+        replaced = {o.override_id for o in newer}
+        before = [o for o in held.overrides if o.override_id not in replaced] if held else []
+        return [o for o in (*before, *newer) if o.is_in_force(now)]
 
     def history(self, tenant: str, override_id: str) -> list[Override]:
         """Every version of one, the first one first. Raises Problem."""
@@ -198,10 +209,9 @@ def _noted(kept: Override) -> dict[str, Any]:
 
 def _next_version(connection: Connection, tenant: str) -> int:
     """The number of the next change of a tenant's plan. Who has it is alone until his transaction ends."""
-    insert_ = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     following = {"plan_version": PLANS.c.plan_version + 1}
     counted = (
-        insert_(PLANS)
+        insert_or(connection, PLANS)
         .values(tenant=tenant, plan_version=1)
         .on_conflict_do_update(index_elements=[PLANS.c.tenant], set_=following)
         .returning(PLANS.c.plan_version)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Hashable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
+from typing import Generic, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from serving.forecasts import Forecasts, Found
-from serving.nights import Night, NightKey, Shelf
+from serving.nights import Night, Shelf
 from serving.plans.arithmetic import LEVELS, PERIOD_DAYS, Change, Floats, Grid, Hierarchy, Ints, Laid, lay
 from serving.plans.catalogue import Catalogue, Entry, Known
 from serving.plans.overrides import Override, Overrides, Said
@@ -22,7 +21,9 @@ from serving.problems import Problem
 
 GRIDS_BYTES = 256 * 2**20  # one tenant of 10,000 series takes 8 MB
 GRID_SERIES_BYTES = 350  # of a series' codes in lists and sets
-LAID_KEPT = 300  # plans held in memory, each of the rows that overrides touch
+LAID_BYTES = 256 * 2**20  # 5000 overrides of a week each take 6 MB
+LAID_DAY_BYTES = 150  # of a period of an override in its dictionary
+T = TypeVar("T")
 SCHEMA = pa.schema(
     [
         ("site", pa.string()),
@@ -38,21 +39,12 @@ SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True)
-class _Work:
-    """What is held of a plan: the units laid, and of each override its node's baseline by date."""
+class _Kept(Generic[T]):
+    """A grid or what is laid on it, as a shelf holds it."""
 
-    laid: Laid
-    sums: tuple[dict[date, float], ...]
-
-
-@dataclass(frozen=True)
-class _KeptGrid:
-    key: tuple[NightKey, tuple[str, int]]
-    grid: Grid
-
-    @property
-    def bytes(self) -> int:
-        return self.grid.dates.nbytes + self.grid.baseline.nbytes + GRID_SERIES_BYTES * len(self.grid.periods)
+    key: Hashable
+    made: T
+    bytes: int
 
 
 @dataclass(frozen=True)
@@ -133,9 +125,8 @@ class Plans:
         self.catalogue = catalogue
         self.overrides = overrides
         self._now = now
-        self._grids: Shelf[_KeptGrid] = Shelf(GRIDS_BYTES)
-        self._work: OrderedDict[tuple[object, ...], _Work] = OrderedDict()
-        self._lock = threading.Lock()
+        self._grids: Shelf[_Kept[Grid]] = Shelf(GRIDS_BYTES)
+        self._laid: Shelf[_Kept[Laid]] = Shelf(LAID_BYTES)
 
     def current(self, tenant: str) -> Plan:
         """The plan over the last good night. Raises what `Forecasts.night` raises."""
@@ -152,15 +143,15 @@ class Plans:
         # What was said of units a day means nothing of a week.
         effective = [o for o in in_force if o.period == period]
         key = (found.night.key, known.version, book.plan_version, tuple(o.override_id for o in effective))
-        work = self._held(key, grid, effective)
+        held = self._held(key, grid, effective)
         begin = found.night.series.first_date or found.night.key.night
-        sums = iter(work.sums)
+        baselines = iter(held.baselines)
         told = tuple(
-            reasons(o, next(sums) if o.period == period else {}, begin, grid.days, now, period) for o in in_force
+            reasons(o, next(baselines) if o.period == period else {}, begin, grid.days, now, period) for o in in_force
         )
         order = {o.override_id: i for i, o in enumerate(in_force)}
         places = np.array([order[o.override_id] for o in effective], np.int64)
-        laid = Laid(work.laid.rows, work.laid.units, places[work.laid.winner] if effective else work.laid.winner)
+        laid = replace(held, winner=places[held.winner]) if effective else held
         return Plan(found, known, grid, book.plan_version, in_force, laid, told)
 
     def of_changes(self, tenant: str, night: date, changes: Sequence[Change]) -> Plan:
@@ -172,7 +163,13 @@ class Plans:
     def grid(self, night: Night, known: Known) -> Grid:
         """The baseline of a night, with the groups that are known of its series."""
         key = (night.key, known.version)
-        return self._grids.get(key, lambda: _KeptGrid(key, _grid(night, known))).grid
+
+        def make() -> _Kept[Grid]:
+            grid = _grid(night, known)
+            size = grid.dates.nbytes + grid.baseline.nbytes + GRID_SERIES_BYTES * len(grid.periods)
+            return _Kept(key, grid, size)
+
+        return self._grids.get(key, make).made
 
     def say(self, plan: Plan, change: Change, reason: str, expires_at: datetime) -> Said:
         """What somebody says on seeing `plan`. Raises Problem where it would touch nothing."""
@@ -212,17 +209,13 @@ class Plans:
             if found
         ]
 
-    def _held(self, key: tuple[object, ...], grid: Grid, overrides: Sequence[Override]) -> _Work:
-        with self._lock:
-            work = self._work.get(key)
-        if work is None:
-            changes = [o.change for o in overrides]
-            work = _Work(lay(grid, changes), tuple(_baseline(grid, change) for change in changes))
-            with self._lock:
-                self._work[key] = work
-                while len(self._work) > LAID_KEPT:
-                    self._work.popitem(last=False)
-        return work
+    def _held(self, key: Hashable, grid: Grid, overrides: Sequence[Override]) -> Laid:
+        def make() -> _Kept[Laid]:
+            laid = lay(grid, [o.change for o in overrides])
+            size = 3 * laid.rows.nbytes + LAID_DAY_BYTES * sum(1 + len(of) for of in laid.baselines)
+            return _Kept(key, laid, size)
+
+        return self._laid.get(key, make).made
 
 
 def check_groups(tenant: str, known: Known, groups: Collection[str | None]) -> None:
@@ -233,11 +226,6 @@ def check_groups(tenant: str, known: Known, groups: Collection[str | None]) -> N
             f"the groups of '{tenant}' are not known yet: leave product_group and product_sub_group out, or run "
             f"`uretimiq run nightly --tenant {tenant}`",
         )
-
-
-def _baseline(grid: Grid, change: Change) -> dict[date, float]:
-    rows = grid.touched(change)
-    return grid.sums(rows, grid.baseline[rows])
 
 
 def _grid(night: Night, known: Known) -> Grid:

@@ -11,18 +11,19 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from expectations.tables import DEMAND_FORECAST
-from serving import examples
 from serving.answers import UNCHANGED, Reply, head_of
+from serving.examples import as_tables
 from serving.exchange import delimited, export
 from serving.forecasts import Forecasts
 from serving.identity.access import Access
 from serving.identity.secret import Secret
 from serving.paging import Cursor, decode, encode, fingerprint
 from serving.plans import schemas
+from serving.plans.examples import PLAN
 from serving.plans.plan import Plans, check_groups
 from serving.problems import Problem, responses
 from serving.queries import LIMIT, parameters, read
-from serving.render import ARROW, CSV, form_of, json_page
+from serving.render import CSV, form_of, json_page
 from serving.tenants import TENANT_KINDS, Tenant
 
 
@@ -36,9 +37,8 @@ class PlanRoutes:
         self._now = now
         self.router = APIRouter(prefix="/v1/tenants/{tenant}", tags=["plans"])
         content: dict[str, Any] = {
-            "application/json": {"example": schemas.PLAN},
-            "text/csv": {"example": examples.csv_of(schemas.PLAN), "schema": {"type": "string"}},
-            ARROW: {"example": "(binary)", "schema": {"type": "string", "format": "binary"}},
+            "application/json": {"example": PLAN},
+            **as_tables(PLAN),
             export.XLSX: {"example": "(a workbook)", "schema": {"type": "string", "format": "binary"}},
         }
         kinds = (*TENANT_KINDS, "bad-cursor", "cursor-gone", "no-groups", "busy")

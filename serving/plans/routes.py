@@ -7,10 +7,10 @@ from datetime import datetime
 
 from fastapi import APIRouter
 
+from serving.demand import DemandSeries
 from serving.forecasts import Forecasts
 from serving.identity.audit import Audit
 from serving.identity.secret import Secret
-from serving.lake import Lake
 from serving.plans.catalogue import Catalogue
 from serving.plans.override_routes import OverrideRoutes
 from serving.plans.overrides import Overrides
@@ -26,10 +26,16 @@ class PlanParts:
     """Its parts, for others that build on plans; `router` holds the addresses."""
 
     def __init__(
-        self, lake: Lake, forecasts: Forecasts, state: State, audit: Audit, secret: Secret, now: Callable[[], datetime]
+        self,
+        demand: DemandSeries,
+        forecasts: Forecasts,
+        state: State,
+        audit: Audit,
+        secret: Secret,
+        now: Callable[[], datetime],
     ) -> None:
         self.overrides = Overrides(state, audit, now)
-        self.plans = Plans(forecasts, Catalogue(lake), self.overrides, now)
+        self.plans = Plans(forecasts, Catalogue(demand), self.overrides, now)
         self.router = APIRouter()
         self.router.include_router(PlanRoutes(self.plans, forecasts, secret, now).router)
         self.router.include_router(ValueRoutes(self.plans, now).router)  # before `value` would be taken for an id

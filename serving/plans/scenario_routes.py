@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
@@ -17,7 +17,7 @@ from serving.answers import UNCHANGED, Reply, head_of
 from serving.forecasts import Forecasts, UnknownNightError
 from serving.idempotency import once
 from serving.identity.access import Access, caller_of
-from serving.paging import fingerprint, pack, unpack_as, unreadable
+from serving.paging import fingerprint, moment_of, pack, unpack_as
 from serving.plans import scenario_schemas as schemas
 from serving.plans.arithmetic import Change
 from serving.plans.conditions import IfMatch, seen, tag
@@ -87,7 +87,7 @@ class ScenarioRoutes:
         before = None
         if query.cursor:
             at, scenario_id = unpack_as(query.cursor, asked, str, str)
-            before = _moment(at), scenario_id
+            before = moment_of(at), scenario_id
         served = self._forecasts.night(tenant)
         found = self._scenarios.page(tenant, query.limit + 1, before)
         page, following = found[: query.limit], None
@@ -228,10 +228,3 @@ def _named(scenario: Scenario) -> dict[str, Any]:
 
 def _change(change: Change) -> dict[str, Any]:
     return {name: getattr(change, name) for name in schemas.ChangeTold.model_fields}
-
-
-def _moment(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise unreadable() from error

@@ -8,7 +8,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from serving import examples
-from serving.plans.schemas import AT, CHANGE, LIMIT, MOST, Asked, ChangeAsked, Text
+from serving.plans.examples import AT, CHANGE
+from serving.plans.schemas import LIMIT, MOST, Asked, ChangeAsked, Text
 from serving.queries import LIMIT as ROWS
 from serving.queries import MOST_ROWS
 from serving.schemas import Answer, Head

@@ -1,4 +1,4 @@
-"""What is asked of and answered by the addresses of plans, and an example of each."""
+"""What is asked of and answered by the addresses of plans."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from serving import examples
 from serving.plans.arithmetic import LEVELS, Change
 from serving.queries import MOST_CODES, MOST_ROWS, Code
 from serving.schemas import Answer, Head
 
 LONGEST_DAYS, MOST_UNITS, MOST_PERCENT = 400, 1e12, 10_000.0
 LIMIT, MOST = 100, 1000
-AT, ENDS_AT = "2026-03-02T08:10:00Z", "2026-03-09T00:00:00Z"
 State = Literal["active", "stale", "expired", "withdrawn"]
 
 
@@ -238,71 +236,3 @@ class ValueTable(Head):
 def node(of: object) -> dict[str, Any]:
     """The four levels of something, null where not asked for."""
     return {level: getattr(of, level) for level in LEVELS}
-
-
-OVERRIDE_ID = "9c41d07ab2f93c55"
-ROW = {
-    "site": "ankara",
-    "product": "P-0017",
-    "date": "2026-03-02",
-    "baseline": 104.5,
-    "override": 140.0,
-    "final": 140.0,
-    "override_id": OVERRIDE_ID,
-    "is_stale": False,
-}
-PLAN = {
-    **examples.HEAD,
-    "plan_version": 12,
-    "total": 1148,
-    "next": "/v1/tenants/acme/plan?site=ankara&limit=1&cursor=WyI4ZjNh",
-    "plan": [ROW],
-}
-CHANGE: dict[str, Any] = {
-    "site": "ankara",
-    "product": "P-0017",
-    "first": "2026-03-02",
-    "last": "2026-03-08",
-    "how": "units",
-    "value": 140.0,
-}
-NEW_OVERRIDE = {**CHANGE, "reason": "A campaign that the ERP does not know of yet", "expires_at": ENDS_AT}
-SAID = {
-    "version": 1,
-    **CHANGE,
-    "product_group": None,
-    "product_sub_group": None,
-    "reason": NEW_OVERRIDE["reason"],
-    "expires_at": ENDS_AT,
-    "made_by": "user:ayse",
-    "made_at": AT,
-    "made_on_night": "2026-03-01",
-}
-OVERRIDE = {
-    "override_id": OVERRIDE_ID,
-    "state": "stale",
-    "is_stale": True,
-    "stale": [{"kind": "baseline_moved", "share": 0.31, "expires_at": None, "period": None}],
-    **SAID,
-    "days": [{"date": "2026-03-02", "baseline_then": 104.5, "baseline_now": 136.9, "final": 140.0}],
-}
-WHOLE = {**OVERRIDE, "history": [{**SAID, "is_withdrawn": False}]}
-OVERRIDES = {**examples.HEAD, "total": 1, "next": None, "overrides": [OVERRIDE]}
-VALUE = {
-    **examples.HEAD,
-    "values": [
-        {
-            "by": "user:ayse",
-            "name": "ayse",
-            "overrides": 31,
-            "periods": 188,
-            "units": 20_310.0,
-            "baseline_error": 4110.0,
-            "final_error": 3430.0,
-            "value_added": 0.165,
-            "low": 0.04,
-            "high": 0.29,
-            "verdict": "helps",
-        }
-    ],
-}

@@ -17,6 +17,7 @@ from serving.identity.access import Access
 from serving.identity.documents import told
 from serving.plans import schemas
 from serving.plans.catalogue import Known, Sold
+from serving.plans.examples import VALUE
 from serving.plans.overrides import Override
 from serving.plans.plan import Plans
 from serving.plans.value import Judged, judge, value
@@ -37,7 +38,7 @@ class ValueRoutes:
             self.value,
             dependencies=[Depends(Access("plans:read"))],
             response_model=schemas.ValueTable,
-            responses={**told(schemas.VALUE, *TENANT_KINDS), **UNCHANGED},
+            responses={**told(VALUE, *TENANT_KINDS), **UNCHANGED},
             openapi_extra=parameters(schemas.ValueQuery),
         )
 

@@ -6,10 +6,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-import pyarrow as pa
-
-from expectations.tables import DEMAND_SERIES
-from serving.lake import AnswerError, Lake, NotThereError, Snapshot
+from serving.demand import DemandSeries, TenantSeries
+from serving.lake import AnswerError, NotThereError
 from serving.nights import Shelf
 from serving.series.past import PROMOTION, Event, Key, Past
 
@@ -51,11 +49,10 @@ class NoSeriesError(AnswerError):
 
 
 class Known:
-    """Reads `demand_series`. Every query is of one tenant: by partition, and again in SQL."""
+    """What the addresses of series ask of it."""
 
-    def __init__(self, lake: Lake) -> None:
-        self._lake = lake
-        self._table = lake.table(DEMAND_SERIES)
+    def __init__(self, demand: DemandSeries) -> None:
+        self._demand = demand
         self._shelf: Shelf[Past] = Shelf(SHELF_BYTES)
 
     def one(self, tenant: str, site: str, product: str) -> dict[str, Any]:
@@ -64,10 +61,10 @@ class Known:
         Raises NoSeriesError, UnknownSeriesError, UnreadableError.
         """
 
-        def work(snapshot: Snapshot) -> dict[str, Any]:
+        def work(series: TenantSeries) -> dict[str, Any]:
             place = {"site": site, "product": product}
-            rows = self._query(snapshot, _ONE, tenant, place).to_pylist()
-            if not rows and len(self._query(snapshot, _ANY, tenant)):
+            rows = series.query(_ONE, place).to_pylist()
+            if not rows and len(series.query(_ANY)):
                 raise UnknownSeriesError(tenant, place)
             if not rows:
                 raise NoSeriesError(tenant)
@@ -78,34 +75,31 @@ class Known:
     def past(self, tenant: str) -> Past:
         """All series of the tenant. Raises NoSeriesError, UnreadableError."""
 
-        def work(snapshot: Snapshot) -> Past:
-            key = tenant, snapshot.identity
-            return self._shelf.get(key, lambda: self._lay_out(snapshot, key))
+        def work(series: TenantSeries) -> Past:
+            key = tenant, series.version
+            return self._shelf.get(key, lambda: _lay_out(series, key))
 
         return self._read(tenant, work)
 
     def promotions(self, tenant: str, product: str, site: str | None) -> list[Event]:
         """Of a product at a site, or at any. Raises NoSeriesError, UnreadableError."""
 
-        def work(snapshot: Snapshot) -> list[Event]:
-            rows = self._query(snapshot, _OF_PRODUCT, tenant, {"product": product}).to_pylist()
+        def work(series: TenantSeries) -> list[Event]:
+            rows = series.query(_OF_PRODUCT, {"product": product}).to_pylist()
             events = [e for row in rows if site in (None, row["site"]) for e in json.loads(row["events"])]
             return [event for event in events if event["kind"] == PROMOTION]
 
         return self._read(tenant, work)
 
-    def _lay_out(self, snapshot: Snapshot, key: Key) -> Past:
-        rows = self._query(snapshot, _PAST, key[0])
-        if not len(rows):
-            raise NoSeriesError(key[0])
-        return Past.of(key, rows, self._query(snapshot, _EVENTS, key[0]).to_pylist())
-
-    def _query(self, snapshot: Snapshot, sql: str, tenant: str, more: Mapping[str, object] | None = None) -> pa.Table:
-        files = snapshot.dataset([("tenant", "=", tenant)])
-        return self._lake.query(sql, {"tenant": tenant, **(more or {})}, files=files)
-
-    def _read(self, tenant: str, work: Callable[[Snapshot], T]) -> T:
+    def _read(self, tenant: str, work: Callable[[TenantSeries], T]) -> T:
         try:
-            return self._lake.read(self._table, work)
+            return self._demand.read(tenant, work)
         except NotThereError as error:
             raise NoSeriesError(tenant) from error
+
+
+def _lay_out(series: TenantSeries, key: Key) -> Past:
+    rows = series.query(_PAST)
+    if not len(rows):
+        raise NoSeriesError(series.tenant)
+    return Past.of(key, rows, series.query(_EVENTS).to_pylist())

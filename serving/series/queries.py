@@ -6,14 +6,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from serving.queries import MOST_CODES, MOST_ROWS, Code, NightQuery, SeriesQuery
+from serving.queries import MOST_CODES, MOST_ROWS, Code, NightQuery, TableQuery
 
 CHILDREN = 200  # of a page
 Group = Annotated[str, Field(max_length=100)]
 _UNKNOWN = "; an empty one for what has none that is known"
 
 
-class SearchQuery(SeriesQuery):
+class SearchQuery(TableQuery):
     """What the list of series can be asked."""
 
     q: str = Field("", max_length=100, description="In the product's code or name, written with or without ı, ş, ğ")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -11,14 +11,16 @@ import pyarrow as pa
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
+from expectations.tables import DEMAND_SERIES
 from serving.answers import UNCHANGED, Reply, head_of
+from serving.examples import as_tables
 from serving.forecasts import Forecasts, Found
 from serving.identity.access import Access
 from serving.lake import Lake
 from serving.nights import Night, Shelf
 from serving.paging import Cursor, decode, fingerprint
 from serving.problems import responses
-from serving.queries import LIMIT, NightQuery, SeriesQuery, parameters, read
+from serving.queries import LIMIT, NightQuery, SeriesQuery, TableQuery, parameters, read
 from serving.render import json_bytes
 from serving.series import schemas
 from serving.series.accuracy import Accuracy
@@ -28,7 +30,7 @@ from serving.series.past import in_order
 from serving.series.queries import CHILDREN, HierarchyQuery, HistoryQuery, SearchQuery
 from serving.series.search import Names
 from serving.tenants import TENANT_KINDS, Code, Tenant, next_address
-from serving.totals import Totals
+from serving.totals import NightTotals, Totals
 
 NAMES_BYTES = 64 * 2**20
 PAGED = ("bad-cursor", "cursor-gone")
@@ -38,11 +40,13 @@ KNOWN = ("name", "product_group", "product_sub_group", "unit_price")
 class SeriesRoutes:
     """The four addresses; `router` holds them."""
 
-    def __init__(self, lake: Lake, forecasts: Forecasts, totals: Totals, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, lake: Lake, forecasts: Forecasts, totals: Totals, known: Known, now: Callable[[], datetime]
+    ) -> None:
         self._lake = lake
         self._forecasts = forecasts
         self._totals = totals
-        self._known = Known(lake)
+        self._known = known
         self._accuracy = Accuracy(lake)
         self._names: Shelf[Names] = Shelf(NAMES_BYTES)
         self._now = now
@@ -60,11 +64,13 @@ class SeriesRoutes:
         path: str,
         endpoint: Callable[..., Any],
         model: type,
-        example: object,
+        example: dict[str, Any],
         query: type[NightQuery],
         kinds: tuple[str, ...],
     ) -> None:
-        content = {"application/json": {"example": example}}
+        content: dict[str, Any] = {"application/json": {"example": example}}
+        if issubclass(query, TableQuery):
+            content |= as_tables(example)
         answers = {200: {"content": content}, **UNCHANGED, **responses(*TENANT_KINDS, *kinds)}
         asked = parameters(query)
         self.router.add_api_route(path, endpoint, response_model=model, responses=answers, openapi_extra=asked)
@@ -72,21 +78,24 @@ class SeriesRoutes:
     def list(self, tenant: Tenant, request: Request) -> Response:
         """The series of the last good night: each product at each site, its name and place, and the days that are forecast."""
         query = read(SearchQuery, request)
+        form = query.form(request.headers.get("accept", ""))
         asked = fingerprint("series", tenant, query.site, query.product, query.q, query.product_group, query.night)
         found, cursor = self._open(tenant, query, asked)
         totals = self._totals.of(found)
-        reply = Reply(request, head_of(found, self._now()), totals.key)
+        reply = Reply(request, head_of(found, self._now()), totals.key, form)
         if reply.is_known:
             return reply.unchanged()
         chosen = found.night.select_series(tuple(query.site), tuple(query.product))
         if query.q or query.product_group:
             names = self._names.get(totals.key, lambda: Names(totals))
             chosen = names.choose(chosen, query.q, query.product_group)
+        if form != "json":
+            rows = _entries(found.night, totals, chosen)
+            return reply.table(rows, DEMAND_SERIES, form, f"series_{tenant}_{found.night.key.night}", query.bom)
         limit = query.limit or LIMIT
         address = next_address(f"/v1/tenants/{quote(tenant)}/series", query, cursor, limit, len(chosen), asked)
         page = chosen[cursor.offset : cursor.offset + limit]
-        known = totals.rows.select(KNOWN).take(pa.array(page, pa.int64())).to_pylist()
-        entries = [_entry(found.night, i) | row for i, row in zip(page, known, strict=True)]
+        entries = _entries(found.night, totals, page).to_pylist()
         content = {**reply.head, "total": len(chosen), "next": address, "series": entries}
         return reply.json(json_bytes(content), address)
 
@@ -173,12 +182,11 @@ class SeriesRoutes:
         return found, Cursor(found.night.key, found.version, 0)
 
 
-def _entry(night: Night, i: int) -> dict[str, Any]:
-    s = night.series[i]
-    return {
-        "site": s.site,
-        "product": s.product,
-        "first_date": s.first_date,
-        "last_date": s.last_date,
-        "periods": s.periods,
-    }
+def _entries(night: Night, totals: NightTotals, chosen: Sequence[int]) -> pa.Table:
+    """The series at these positions, of a night and of its totals."""
+    rows = pa.array(chosen, pa.int64())
+    found = night.series.table.select(["site", "product", "first_date", "last_date", "periods"]).take(rows)
+    known = totals.rows.select(KNOWN).take(rows)
+    for name in KNOWN:
+        found = found.append_column(name, known[name])
+    return found

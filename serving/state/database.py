@@ -12,7 +12,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -131,6 +132,11 @@ def embedded(home: Path) -> State:
         why = f"the state database {file} cannot be written ({error.strerror}): look at its owner and its disk"
         raise StateError(why) from error
     return State(_engine(f"sqlite:///{file}"), folder)
+
+
+def insert_or(connection: Connection, table: Table) -> Any:
+    """An INSERT that can say what to do where the row is there (`on_conflict_do_update`), of SQLite or of PostgreSQL."""
+    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
 
 
 def _revisions() -> set[str]:

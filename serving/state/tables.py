@@ -62,6 +62,9 @@ USERS = Table(
     Column("password_hash", String(200)),  # none: signs in by the company's own login alone
     Column("created_at", Moment, nullable=False),
     Column("disabled_at", Moment),
+    Column(
+        "password_ends_at", Moment
+    ),  # of a one-time password: it opens no session, but lets its owner choose his own
     Column("totp_secret", String(200)),  # sealed by the server's key
     Column("totp_confirmed_at", Moment),  # none: enrolment begun, the second factor is not asked yet
     Column("totp_last_step", BigInteger),  # the newest time step of which a code was used: none counts twice

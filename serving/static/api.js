@@ -6,11 +6,13 @@ import { keep, kept } from "./keep.js";
 const ASKED = "asked"; // when a refresh was asked for that is not answered yet
 const LEFTOVER_MS = 700;
 const CSRF = { "Uretimiq-CSRF": "1" };
+export const LONG_MS = 300_000; // a workbook, out or in
+const LIMIT_MS = 20_000; // anything else
 const listeners = new Set();
 const unanswered = new Map(); // the key of each POST whose answer was lost: sent again, it is the same request
 let token = null;
 
-/** What the API answered instead of an answer. `kind` is the last word of the problem's type; "offline" without one. */
+/** What the API answered instead of an answer. `kind` is the last word of the problem's type; "offline" without one, "timeout" where it came too late. */
 export class ApiError extends Error {
   constructor({ status = 0, kind = "offline", detail = "", requestId = "", retry = null }) {
     super(`${status} ${kind}: ${detail}`);
@@ -24,13 +26,15 @@ export const api = {
   /** `body` is sent as JSON, a Blob as it is. The same call again after a lost answer changes nothing twice. */
   post,
   put: async (path, body, options) => (await ask("PUT", path, { body, ...options })).data,
+  /** All rows of a list with pages, from its member `name`. */
+  all,
   del: async (path, options) => (await ask("DELETE", path, options)).data,
   ask,
   download,
 };
 
 /**
- * Any request: `options` are params, body, headers, signal. Gives {data, etag, status, headers}; with `as: "blob"` data
+ * Any request: `options` are params, body, headers, signal, limit (ms to the end of the answer). Gives {data, etag, status, headers}; with `as: "blob"` data
  * is a Blob. Raises ApiError. An access token that has ended is refreshed on the way.
  */
 export async function ask(method, path, options = {}) {
@@ -39,7 +43,17 @@ export async function ask(method, path, options = {}) {
   if (answer.status === 401) forget();
   if (!answer.ok) throw await problem(answer);
   const read = options.as === "blob" ? answer.blob() : answer.status === 204 ? null : answer.json();
-  return { data: await read, etag: answer.headers.get("ETag"), status: answer.status, headers: answer.headers };
+  return { data: await inTime(read, options.signal), etag: answer.headers.get("ETag"), status: answer.status, headers: answer.headers };
+}
+
+async function all(path, params, name, options) {
+  let page = await api.get(path, params, options);
+  const rows = [...page[name]];
+  while (page.next) {
+    page = await api.get(page.next, {}, options);
+    rows.push(...page[name]);
+  }
+  return rows;
 }
 
 async function post(path, body, options) {
@@ -51,14 +65,14 @@ async function post(path, body, options) {
     unanswered.delete(what);
     return data;
   } catch (error) {
-    if (error.kind !== "offline" && error.kind !== "key-busy") unanswered.delete(what);
+    if (!["offline", "timeout", "key-busy"].includes(error.kind)) unanswered.delete(what);
     throw error;
   }
 }
 
 /** Saves what an address answers as a file of that name. */
 export async function download(path, params, name, headers = {}) {
-  const { data } = await ask("GET", path, { params, headers, as: "blob" });
+  const { data } = await ask("GET", path, { params, headers, as: "blob", limit: LONG_MS });
   const link = document.createElement("a");
   link.href = URL.createObjectURL(data);
   link.download = name;
@@ -72,9 +86,9 @@ export function onSession(listener) {
   return () => listeners.delete(listener);
 }
 
-/** Opens a session in this browser. Raises ApiError: "code-needed" where a second factor is asked besides. */
-export async function signIn(username, password, code) {
-  take(await browser("sign-in", { username, password, code }));
+/** Opens a session in this browser. Raises ApiError: "code-needed" where a second factor is asked besides, "new-password-needed" after one for one time. */
+export async function signIn(username, password, code, fresh) {
+  take(await browser("sign-in", { username, password, code, new_password: fresh }));
 }
 
 export async function signOut() {
@@ -121,23 +135,32 @@ async function browser(what, body = null) {
   return answer.json();
 }
 
-async function send(method, path, { params, body, headers, signal, keepalive, open }) {
+async function send(method, path, { params, body, headers, signal, keepalive, open, limit }) {
   const sent = { Accept: "application/json", ...headers };
   if (token && !open) sent.Authorization = `Bearer ${token}`;
   const isFile = body instanceof Blob;
+  const late = new AbortController();
+  setTimeout(() => late.abort(), limit ?? (isFile ? LONG_MS : LIMIT_MS));
   if (body && !isFile) sent["Content-Type"] = "application/json";
+  const answer = fetch(withParams(path, params), {
+    method,
+    headers: sent,
+    body: body && !isFile ? JSON.stringify(body) : (body ?? undefined),
+    signal: signal ? AbortSignal.any([signal, late.signal]) : late.signal,
+    keepalive,
+    credentials: "same-origin",
+  });
+  return inTime(answer, signal);
+}
+
+/** What comes of the network. What was ended without the caller's own `signal` was ended since it took too long. */
+async function inTime(coming, signal) {
   try {
-    return await fetch(withParams(path, params), {
-      method,
-      headers: sent,
-      body: body && !isFile ? JSON.stringify(body) : (body ?? undefined),
-      signal,
-      keepalive,
-      credentials: "same-origin",
-    });
+    return await coming;
   } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new ApiError({ detail: error.message });
+    if (error.name !== "AbortError") throw new ApiError({ detail: error.message });
+    if (signal?.aborted) throw error;
+    throw new ApiError({ kind: "timeout", detail: "the server took too long to answer" });
   }
 }
 

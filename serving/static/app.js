@@ -1,7 +1,7 @@
 // The frame: who is signed in, which tenant, which place; header, navigation, and the view in the middle.
 
 import { api, ApiError, onSession, refresh, signOut } from "./api.js";
-import { language, LANGUAGES, onLanguage, setLanguage, t } from "./i18n.js";
+import { language, LANGUAGES, onLanguage, setCurrency, setLanguage, t } from "./i18n.js";
 import { keep, kept } from "./keep.js";
 import { PLACES } from "./places.js";
 import { go, href, useRoute } from "./router.js";
@@ -44,6 +44,7 @@ function SignedIn() {
 function Inside({ me, tenants, renew }) {
   const { tenant, place, rest, query } = useRoute();
   const here = tenants.find((one) => one.tenant === tenant);
+  setCurrency(here?.currency);
   const may = (scope) => scope === null || Boolean(here?.scopes.includes(scope));
   const places = PLACES.filter((one) => may(one.scope));
   const found = PLACES.find((one) => one.name === place);

@@ -11,6 +11,7 @@ export const DICTIONARIES = { tr: { ...tr, ...viewsTr }, en: { ...en, ...viewsEn
 const LOCALES = { tr: "tr-TR", en: "en-GB" };
 const listeners = new Set();
 const made = new Map();
+let currency = null; // of the tenant that is looked at
 let chosen = kept("language") === "en" ? "en" : "tr";
 
 export function language() {
@@ -22,6 +23,11 @@ export function setLanguage(name) {
   keep("language", name);
   document.documentElement.lang = name;
   for (const listener of listeners) listener();
+}
+
+/** What money is in from now on (ISO 4217); null: it is shown as plain numbers. */
+export function setCurrency(code) {
+  currency = code ?? null;
 }
 
 /** Calls `listener` after each change of language; returns the way to stop it. */
@@ -83,13 +89,15 @@ export const fmt = {
           maximumFractionDigits: digits,
           signDisplay: signed ? "exceptZero" : "auto",
         }).format(value),
-  /** Money, in whole units; without a currency (ISO 4217) it is a plain number. */
-  money: (value, currency = null) =>
+  /** Money of the tenant, in whole units (`digits` for prices); without a currency it is a plain number. */
+  money: (value, { digits = 0, isSigned = false } = {}) =>
     isNone(value)
       ? NONE
       : format("NumberFormat", {
           ...(currency ? { style: "currency", currency } : {}),
-          maximumFractionDigits: 0,
+          minimumFractionDigits: currency ? digits : 0,
+          maximumFractionDigits: digits,
+          signDisplay: isSigned ? "exceptZero" : "auto",
         }).format(value),
   /** A day "2026-03-01" -> "1 Mar 2026"; `options` of Intl.DateTimeFormat. */
   date: (day, options = { day: "numeric", month: "short", year: "numeric" }) =>
@@ -102,6 +110,9 @@ export const fmt = {
     ),
   /** A day with its weekday. */
   day: (day) => fmt.date(day, { weekday: "short", day: "numeric", month: "short" }),
+  /** A day with all that belongs to it, as of a field; nothing where it is none. */
+  written: (day) =>
+    /^\d{4}-\d\d-\d\d$/.test(day ?? "") ? fmt.date(day, { weekday: "long", day: "numeric", month: "long", year: "numeric" }) : "",
   /** A moment in the reader's own time. */
   moment: (iso) =>
     isNone(iso)

@@ -10,6 +10,7 @@ export const PLACES = [
   { name: "excel", scope: "plans:read", load: () => import("./views/excel.js") },
   { name: "quality", scope: "evidence:read", load: () => import("./views/quality.js") },
   { name: "keys", scope: "keys:read", load: () => import("./views/keys.js") },
+  { name: "users", scope: "users:read", load: () => import("./views/users.js") },
   { name: "audit", scope: "audit:read", load: () => import("./views/audit.js") },
   { name: "account", scope: null, load: () => import("./views/account.js") },
 ];

@@ -1,7 +1,7 @@
 // The parts that views are made of.
 
 import { api, ApiError } from "./api.js";
-import { knows, t } from "./i18n.js";
+import { fmt, knows, t } from "./i18n.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/standalone.module.js";
 
 export { html, useEffect, useLayoutEffect, useRef, useState };
@@ -203,7 +203,8 @@ export function Dialog({ title, isOpen, onClose, children }) {
  */
 export function Field({ label, hint, error, value, onInput, options, isLabelHidden = false, ...more }) {
   const id = useId();
-  const told = [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(" ") || undefined;
+  const day = more.type === "date" && fmt.written(value); // the browser shows it in its own language
+  const told = [hint && `${id}-hint`, day && `${id}-day`, error && `${id}-error`].filter(Boolean).join(" ") || undefined;
   const shared = { id, value, "aria-describedby": told, "aria-invalid": error ? "true" : undefined, ...more };
   const given = (event) => onInput?.(event.currentTarget.value);
   const asterisk = more.required && html`<span class="needed" aria-hidden="true"> *</span>`;
@@ -217,6 +218,7 @@ export function Field({ label, hint, error, value, onInput, options, isLabelHidd
       : more.rows
         ? html`<textarea ...${shared} onInput=${given} />`
         : html`<input ...${shared} onInput=${given} />`}
+    ${day && html`<p id=${`${id}-day`} class="hint">${day}</p>`}
     ${error && html`<p id=${`${id}-error`} class="wrong" role="alert">${error}</p>`}
   </div>`;
 }

@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 LOOKS = [(language, theme, width) for language in ("tr", "en") for theme in ("light", "dark") for width in (360, 1280)]
-PLACES = ("overview", "quality", "keys", "audit", "account")
+PLACES = ("overview", "quality", "keys", "users", "audit", "account")
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 SHOTS = os.environ.get("URETIMIQ_SHOTS")  # a folder, for those who want to look
 

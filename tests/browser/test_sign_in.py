@@ -2,6 +2,8 @@
 
 import pyotp
 import pytest
+import segno
+from test_every_view import assert_accessible
 
 
 @pytest.fixture
@@ -100,6 +102,35 @@ def test_a_user_turns_on_two_steps_and_then_signs_in_with_them(site, page, enter
     enter(page, site)
 
     heading(page, "Genel bakış")
+
+
+SAMPLE = """(image) => {
+    const side = image.naturalWidth / 4, canvas = document.createElement("canvas");
+    canvas.width = canvas.height = image.naturalWidth;
+    const at = canvas.getContext("2d");
+    at.drawImage(image, 0, 0);
+    const dark = (x, y) => at.getImageData(4 * x + 2, 4 * y + 2, 1, 1).data[0] < 128 ? 1 : 0;
+    return [...Array(side).keys()].map((y) => [...Array(side).keys()].map((x) => dark(x, y)));
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_qr_code_that_a_phone_sees_is_that_of_the_key(site, make_page, enter, scheme):
+    page = make_page(site, color_scheme=scheme)
+    enter(page, site)
+    page.get_by_role("link", name="Hesabım").click()
+    page.get_by_role("button", name="İki adımlı doğrulamayı aç").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Parola").fill("korrekt pferd batterie")
+    dialog.get_by_role("button", name="İleri").click()
+    picture = dialog.get_by_role("img", name="QR kodu")
+    picture.wait_for()
+    address = dialog.get_by_role("link", name="uygulamaya doğrudan ekle").get_attribute("href")
+
+    shown = picture.evaluate(SAMPLE)
+
+    assert shown == [list(row) for row in segno.make_qr(address).matrix_iter(border=4)]
+    assert_accessible(page, f"factor-{scheme}")
 
 
 def test_a_user_changes_his_password_and_signs_in_with_the_new_one(site, page, enter):

@@ -122,9 +122,9 @@ def test_a_database_of_its_own_is_migrated_by_command_alone(run, plant, empty_po
     refused(run("user", "list"), "run `uretimiq-api migrate`")
     refused(run("--port", "15999"), "run `uretimiq-api migrate`")
 
-    assert run("migrate").output == "state database: none -> 0004\n"
+    assert run("migrate").output == "state database: none -> 0005\n"
 
-    assert run("migrate").output == "state database: 0004\n"
+    assert run("migrate").output == "state database: 0005\n"
     assert run("user", "list").exit_code == 0
     connect(replace(plant.settings, state=empty_postgresql)).check()
 

@@ -1,15 +1,18 @@
 """Idempotency-Key: what is sent twice is made once."""
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from fastapi.responses import Response
+from sqlalchemy.exc import OperationalError
 
 from serving.idempotency import Asked, Idempotency
 from serving.identity.roles import Caller
 from serving.identity.secret import Secret
 from serving.problems import Problem
+from serving.state.database import State
 
 KEYS = "/v1/tenants/acme/keys"
 NEW = {"name": "Excel of the planners", "scopes": ["forecasts:read"]}
@@ -187,3 +190,32 @@ def test_an_answer_that_cannot_be_opened_any_more_is_told(kept, state, clock):
 
     with pytest.raises(Problem, match="cannot be read any more"):
         other.begin(ASKED)
+
+
+def failing(kept, monkeypatch):
+    """A request that fails as the state database does."""
+    with monkeypatch.context() as broken:
+        broken.setattr(State, "write", lambda _: (_ for _ in ()).throw(OperationalError("", {}, OSError("gone"))))
+        kept.drop(ASKED)
+
+
+def test_a_request_that_failed_with_the_database_can_be_sent_again_once_that_is_back(kept, monkeypatch):
+    kept.begin(ASKED)
+    failing(kept, monkeypatch)
+
+    assert kept.begin(ASKED) is None
+    with pytest.raises(Problem, match="under way"):
+        kept.begin(ASKED)
+
+
+def test_the_key_of_who_has_begun_anew_elsewhere_is_not_freed(kept, state, clock, monkeypatch):
+    other = Idempotency(state, kept._secret, lambda: clock.now)
+    kept.begin(ASKED)
+    failing(kept, monkeypatch)
+    clock.later(300)
+    other.begin(ASKED)
+
+    kept.begin(replace(ASKED, key="k-2"))
+
+    with pytest.raises(Problem, match="under way"):
+        kept.begin(ASKED)

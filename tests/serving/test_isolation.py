@@ -98,7 +98,13 @@ def test_no_address_shows_another_tenants_data(both_api, data):
     template = data.draw(st.sampled_from(addresses(api)))
     series = {"site": "ankara", "product": data.draw(st.sampled_from(["P-1", "zebra-2"]))}
     fill = {**FILL, **series, "forecast_id": their_id(both), "prefix": their_key(api)}
-    fill |= {"link_id": "0" * 16, "import_id": "0" * 16, "scenario_id": "0" * 16, "secret": "urt_link_0"}
+    fill |= {
+        "link_id": "0" * 16,
+        "import_id": "0" * 16,
+        "scenario_id": "0" * 16,
+        "secret": "urt_link_0",
+        "user": "ayse",
+    }
     fill |= {"override_id": their_override(both, api)}
     address = template.format(**{name: quote(value) for name, value in fill.items()})
     values = {

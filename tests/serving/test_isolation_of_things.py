@@ -101,6 +101,7 @@ def make_all(api, headers):
             answer = ask(api, method, path, operation, headers, OTHER, {})
             if answer.status_code < 300:
                 told = answer.json()
+                things |= {"user": told["name"]} if path.endswith("/users") else {}
                 things |= {name: value for name, value in told.items() if name.endswith("_id") or name == "prefix"}
     named = {name for _, path, _ in operations(api) for name in re.findall(r"{(\w+)}", path)}
     # A series and its forecasts are no one's making, and an import takes a workbook.

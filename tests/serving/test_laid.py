@@ -10,6 +10,7 @@ import pytest
 
 from serving import laid
 from serving.laid import LaidFolder
+from serving.rows import tables_of
 
 FORECASTS = "/v1/tenants/acme/forecasts"
 TABLE = pa.table({"n": pa.array(range(1000), pa.int64()), "s": pa.array(["ş"] * 1000).dictionary_encode()})
@@ -106,12 +107,54 @@ def test_an_interrupted_file_that_nobody_asks_for_again_goes_after_an_hour(place
     assert [path.name for path in place.glob("*.new")] == ["under-way.new"]
 
 
-@pytest.mark.parametrize("spoil", [lambda _: b"", lambda _: b"no Arrow at all", lambda content: content[:-8]])
+def flipped(content, place):
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda _: b"",
+        lambda _: b"no Arrow at all",
+        lambda content: content[:-8],
+        lambda content: content[:5000] + content[-8:],
+        lambda content: flipped(content, 4000),  # a number of a row
+        lambda content: flipped(content, len(content) - 1),
+    ],
+)
 def test_a_spoilt_file_is_made_anew(place, folder, spoil):
     folder.get(("a",), lambda: (TABLE,))
     files(place)[0].write_bytes(spoil(files(place)[0].read_bytes()))
 
     assert folder.get(("a",), lambda: (TABLE,))[0][0].equals(TABLE)
+
+
+def test_two_who_lay_a_night_without_a_lock_do_not_write_into_each_others_file(place, folder):
+    folder.get(("a",), lambda: (TABLE,))
+    whole = files(place)[0]
+    whole.unlink()
+
+    with whole.with_suffix(".new").open("wb") as other:
+        tables, _ = folder.get(("a",), lambda: (TABLE,))
+        other.write(b"of the other" * 1000)
+
+    assert tables[0].equals(TABLE)
+
+
+def test_a_file_system_without_locks_is_laid_on_all_the_same(folder, monkeypatch):
+    monkeypatch.setattr(laid.fcntl, "flock", lambda *_: (_ for _ in ()).throw(OSError(37, "No locks available")))
+
+    assert folder.get(("a",), lambda: (TABLE,))[1]
+
+
+def test_a_folder_in_a_files_place_is_answered_from_memory_and_stops_nothing(place, folder):
+    folder.get(("a",), lambda: (TABLE,))
+    taken = files(place)[0]
+    taken.unlink()
+    taken.mkdir()
+
+    assert folder.get(("a",), lambda: (TABLE,)) == ((TABLE,), False)
+    assert LaidFolder(place, 1).get(("b",), lambda: (TABLE,))[1]
 
 
 def test_those_opened_longest_ago_are_deleted_above_the_bound(place):
@@ -244,3 +287,34 @@ def test_a_running_server_lays_the_nights_by_itself(plant, api):
         deadline = time.monotonic() + 20
         while not files(cache_of(plant)):
             assert time.monotonic() < deadline
+
+
+def test_a_night_that_a_request_reads_goes_before_those_that_nobody_asks_for(plant, api, monkeypatch):
+    plant.night("acme")
+    plant.night("other")
+    looks, read, begun, go_on = laying(api), [], threading.Event(), threading.Event()
+
+    def slowly(lake, snapshot, key):
+        if key.tenant == "other":
+            begun.set()
+            go_on.wait(10)
+        read.append(key.tenant)
+        return tables_of(lake, snapshot, key)
+
+    class Waits(threading.Event):
+        def wait(self, timeout=None):
+            go_on.set()
+            request.join(10)
+            return self.is_set()
+
+    monkeypatch.setattr("serving.forecasts.tables_of", slowly)
+    monkeypatch.setattr(looks, "_stop", Waits())
+    request = threading.Thread(target=api.get, args=("/v1/tenants/other/forecasts",))
+    request.start()
+    begun.wait(10)
+
+    looks.look()
+
+    go_on.set()
+    request.join(10)
+    assert read == ["other", "acme"]

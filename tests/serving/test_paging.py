@@ -1,9 +1,13 @@
 """Paging gives exactly the rows of no paging, whatever night arrives between two pages."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from serving.paging import moment_of
+from serving.problems import Problem
 
 FORECASTS = "/v1/tenants/acme/forecasts"
 THIRD, FOURTH = date(2026, 3, 1), date(2026, 3, 2)
@@ -143,3 +147,15 @@ def test_a_page_beyond_the_end_is_empty(plant, api):
     last = api.get(cursor).json()
 
     assert (len(last["forecasts"]), last["next"]) == (4, None)
+
+
+@pytest.mark.parametrize(
+    "part", ["2026-03-02T08:10:00", "0001-01-01T00:00:00+23:00", "9999-12-31T23:59:00-23:00", "yesterday", "", 8, None]
+)
+def test_what_is_no_moment_in_a_cursor_is_refused(part):
+    with pytest.raises(Problem, match="cannot be read"):
+        moment_of(part)
+
+
+def test_a_moment_in_a_cursor_comes_back_in_utc():
+    assert moment_of("2026-03-02T11:10:00+03:00") == datetime(2026, 3, 2, 8, 10, tzinfo=UTC)

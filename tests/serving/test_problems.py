@@ -7,7 +7,9 @@ from dataclasses import replace
 from datetime import date
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
+from anyio import fail_after, run, to_thread
 
 from expectations.tables import DEMAND_FORECAST
 
@@ -243,3 +245,18 @@ def test_an_answer_of_a_problem_keeps_to_one_line(plant, api):
     plant.run("acme", date(2026, 3, 1), job="silver", status="failed", reason="first\n  second\tthird")
 
     assert api.problem(FORECASTS)["detail"].endswith("failed: first second third")
+
+
+def test_readyz_answers_while_every_thread_waits_for_something(plant, api):
+    plant.night()
+
+    async def ask():
+        threads = to_thread.current_default_thread_limiter()
+        for _ in range(int(threads.total_tokens)):
+            await threads.acquire_on_behalf_of(object())
+        transport = httpx.ASGITransport(app=api.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            with fail_after(20):
+                return await client.get("/readyz")
+
+    assert run(ask).status_code == 200

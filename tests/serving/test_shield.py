@@ -223,4 +223,6 @@ def test_a_state_database_that_takes_nothing_is_told_as_one_that_is_away(api, mo
 
     monkeypatch.setattr(api.identity.audit, "page", fail)
 
-    assert api.problem("/v1/audit")["kind"] == "state-unavailable"
+    told = api.problem("/v1/audit")
+    assert told["kind"] == "state-unavailable"
+    assert "cannot be read, or takes no changes" in told["detail"]

@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from serving.demand import DemandSeries
 from serving.forecasts import Forecasts
 from serving.laid import LaidFolder
 from serving.lake import Lake
@@ -19,7 +20,7 @@ def of(plant, clock):
     """The rows of the totals of acme's last night."""
     lake = Lake(plant.settings, lambda: clock.seconds)
     forecasts = Forecasts(lake, Ledger(lake), LaidFolder(plant.settings.home / "cache"))
-    totals = Totals(lake, forecasts)
+    totals = Totals(lake, forecasts, DemandSeries(lake))
 
     def rows(tenant="acme"):
         clock.later()
@@ -114,3 +115,16 @@ def test_a_week_is_not_compared_with_a_day(plant, of):
     plant.night(series=ONE)
 
     assert of()[0]["units_before"] is None
+
+
+def test_one_reader_of_what_is_known_serves_all_addresses(plant, make_api, monkeypatch):
+    watched, table = [], Lake.table
+
+    def watch(lake, contract):
+        watched.append(contract.name)
+        return table(lake, contract)
+
+    monkeypatch.setattr(Lake, "table", watch)
+    make_api(plant.settings)
+
+    assert watched.count("demand_series") == 1

@@ -41,6 +41,14 @@ def test_a_file_of_this_version_is_kept_for_good(api, at):
     assert api.get(f"{at}/app.js", headers={"If-None-Match": f"W/{answer.headers['etag']}"}).status_code == 304
 
 
+@pytest.mark.parametrize("known", ["*", '"other", {}', 'W/"other",W/{}'])
+def test_what_the_browser_has_is_told_by_any_form_of_if_none_match(api, known):
+    etag = api.get("/app/").headers["etag"]
+
+    assert api.get("/app/", headers={"If-None-Match": known.format(etag)}).status_code == 304
+    assert api.get("/app/", headers={"If-None-Match": '"other"'}).status_code == 200
+
+
 def test_a_page_from_before_an_update_gets_todays_file_and_does_not_keep_it(api, at):
     old = api.get("/app/static/000000000000/app.js")
 

@@ -104,6 +104,8 @@ function Confirm({ enrolment, onCodes }) {
   return html`<form onSubmit=${submitted(work)}>
     <ol>
       <li>
+        <p>${t("factor.scan")}</p>
+        <p><img class="qr" src=${enrolment.qr} alt=${t("factor.qr")} /></p>
         <p>${t("factor.enter")}</p>
         <p><code class="secret">${enrolment.secret.match(/.{1,4}/g).join(" ")}</code></p>
         <p>${t("factor.or")} <a href=${enrolment.address}>${t("factor.link")}</a></p>

@@ -1,6 +1,6 @@
 // The plan as a workbook: out, edited, in again after a look at each cell; and as addresses that a spreadsheet reads by itself.
 
-import { api, at, download } from "../api.js";
+import { api, at, download, LONG_MS } from "../api.js";
 import { fmt, language, t } from "../i18n.js";
 import { href } from "../router.js";
 import { announce, Field, Heading, html, Notice, Problem, Table, useAsk, useState, useWork } from "../ui.js";
@@ -127,22 +127,22 @@ function Problems({ problems }) {
 
 function Take({ tenant, found, onDone, onClose }) {
   const [reason, setReason] = useState("");
-  const [expires, setExpires] = useState(found.changes.map((row) => row.date).sort().at(-1));
+  const [expires, setExpires] = useState("");
   const [isTried, setTried] = useState(false);
   const wrong = isTried && !reason.trim();
   const work = useWork(async () => {
-    const answer = await api.post(at(tenant, "plan", "imports", found.import_id, "take"), { reason: reason.trim(), expires_at: endOfDay(expires) });
+    const answer = await api.post(at(tenant, "plan", "imports", found.import_id, "take"), { reason: reason.trim(), expires_at: expires ? endOfDay(expires) : null }, { limit: LONG_MS });
     announce(t("excel.taken", { n: answer.overrides.length }));
     onDone(answer);
   });
   const submit = (event) => {
     event.preventDefault();
     setTried(true);
-    if (reason.trim() && expires) work.run();
+    if (reason.trim()) work.run();
   };
   return html`<form onSubmit=${submit} novalidate>
     <${Field} label=${t("override.reason")} hint=${t("override.reason-hint")} required rows="2" maxlength="500" value=${reason} onInput=${setReason} error=${wrong && t("override.reason-needed")} />
-    <${Field} type="date" label=${t("override.expires")} hint=${t("override.expires-hint")} required value=${expires} onInput=${setExpires} />
+    <${Field} type="date" label=${t("override.expires")} hint=${t("excel.expires-hint")} value=${expires} onInput=${setExpires} />
     ${work.error && html`<${Problem} error=${work.error} />`}
     <div class="actions">
       <button type="submit" class="main" disabled=${work.isBusy}>${t("excel.take", { n: found.total })}</button>

@@ -86,7 +86,7 @@ function noteOf(head, node, series) {
   const place = FIELDS.some((field) => node[field]) ? placeOf(node) : null;
   const night = t("forecast.night", { night: fmt.date(head.night), age: fmt.ago(head.age_seconds) });
   const model = head.model_name ? t("forecast.model", { version: head.model_version }) : t("forecast.fallbacks");
-  return [place, night, model, series?.unit_price && t("forecast.price", { price: fmt.number(series.unit_price, 2) })].filter(Boolean).join(" · ");
+  return [place, night, model, series?.unit_price && t("forecast.price", { price: fmt.money(series.unit_price, { digits: 2 }) })].filter(Boolean).join(" · ");
 }
 
 const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
@@ -106,7 +106,7 @@ function Figures({ found, days }) {
     ${figure(t("forecast.baseline"), pieces(baseline), `${horizon}, ${t("until", { date: fmt.date(last.date) })}`)}
     ${isOverridden && figure(t("forecast.final"), pieces(final), t("forecast.beside", { units: signedPieces(final - baseline), share: fmt.percent(baseline ? (final - baseline) / baseline : null, 1, true) }))}
     ${figure(t("forecast.change"), html`<${Change} row=${change} />`, changeOf(change) ? t("forecast.change-days", { n: same.length }) : t("forecast.no-before"))}
-    ${series?.unit_price && figure(t("forecast.value"), fmt.money((isOverridden ? final : baseline) * series.unit_price), t("forecast.price", { price: fmt.number(series.unit_price, 2) }))}
+    ${series?.unit_price && figure(t("forecast.value"), fmt.money((isOverridden ? final : baseline) * series.unit_price), t("forecast.price", { price: fmt.money(series.unit_price, { digits: 2 }) }))}
   </dl>`;
 }
 

@@ -5,11 +5,12 @@ import { fmt, t } from "../i18n.js";
 import { go, href } from "../router.js";
 import { Asked, Heading, html, Mark, Table, useAsk, useState } from "../ui.js";
 import { Interval, pieces, who } from "./parts/numbers.js";
-import { inForce, periodOf } from "./parts/forecast_data.js";
+import { periodOf } from "./parts/forecast_data.js";
 import { OverrideDetails, OverrideTable } from "./parts/override_table.js";
 
 const STATES = ["active", "stale", "expired", "withdrawn"];
 const VERDICTS = { helps: "good", hurts: "bad", unclear: "info" };
+const LISTED = { active: ["stale", "active"], stale: ["stale"], expired: ["expired"], withdrawn: ["withdrawn"] };
 const PAGE = 100;
 
 export default function Overrides({ tenant, may, rest, query }) {
@@ -33,24 +34,35 @@ function List({ tenant, may, state, onChange }) {
   const [pages, setPages] = useState(1);
   const found = useAsk(
     async (signal) => {
-      const period = await periodOf(tenant, signal);
-      if (state === "active") return { rows: await inForce(tenant, signal), period, hasMore: false };
-      let answer = await api.get(at(tenant, "overrides"), { state, limit: PAGE }, { signal });
-      const rows = [...answer.overrides];
-      for (let page = 1; page < pages && answer.next; page += 1) {
-        answer = await api.get(answer.next, {}, { signal });
-        rows.push(...answer.overrides);
-      }
-      return { rows, period, hasMore: Boolean(answer.next) };
+      const [period, ...lists] = await Promise.all([
+        periodOf(tenant, signal),
+        ...LISTED[state].map((one) => firstPages(tenant, one, pages, signal)),
+      ]);
+      const rows = lists.flatMap((list) => list.rows);
+      const total = lists.reduce((sum, list) => sum + list.total, 0);
+      return { rows, period, total, hasMore: lists.some((list) => list.hasMore) };
     },
     [pages],
   );
   return html`<${Asked} of=${found}>
-    ${({ rows, period, hasMore }) => html`
+    ${({ rows, period, total, hasMore }) => html`
+      ${rows.length > 0 && html`<p class="hint">${hasMore && total > 0 ? t("overrides.shown", { n: rows.length, total }) : t("overrides.count", { n: rows.length })}</p>`}
       <${OverrideTable} ...${{ tenant, may, period, rows, onChange }} empty=${t(`overrides.none.${state}`)} />
       ${hasMore && html`<p class="actions"><button type="button" onClick=${() => setPages(pages + 1)}>${t("more")}</button></p>`}
     `}
   <//>`;
+}
+
+/** The first pages of a state: {rows, total, hasMore}; total is 0 where the API does not count. */
+async function firstPages(tenant, state, pages, signal) {
+  let answer = await api.get(at(tenant, "overrides"), { state, limit: PAGE }, { signal });
+  const rows = [...answer.overrides];
+  const total = answer.total ?? 0;
+  for (let page = 1; page < pages && answer.next; page += 1) {
+    answer = await api.get(answer.next, {}, { signal });
+    rows.push(...answer.overrides);
+  }
+  return { rows, total, hasMore: Boolean(answer.next) };
 }
 
 /** Forecast value added of people and products. Never a verdict where chance could have made the same. */

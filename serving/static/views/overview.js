@@ -105,7 +105,7 @@ function sentence(one) {
   if (one.kind === "change") {
     const difference = one.units_same - one.units_before;
     const share = one.units_before ? difference / one.units_before : null;
-    const money = one.value_change === null ? "" : ` ${t(`${key}.value`, { value: fmt.signed(one.value_change) })}`;
+    const money = one.value_change === null ? "" : ` ${t(`${key}.value`, { value: fmt.money(one.value_change, { isSigned: true }) })}`;
     return t(`${key}.${difference < 0 ? "down" : "up"}`, {
       share: share === null ? fmt.signed(difference) : fmt.percent(Math.abs(share)),
       before: fmt.number(one.units_before),
@@ -142,7 +142,7 @@ function Totals({ data }) {
     ${totals.value !== null &&
     figure(
       t("totals.value"),
-      fmt.number(totals.value),
+      fmt.money(totals.value),
       t("totals.value-of", { n: totals.value_of_series, total: totals.series }),
     )}
     ${figure(

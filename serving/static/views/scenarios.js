@@ -9,9 +9,9 @@ import { Scenario } from "./parts/scenario.js";
 
 export default function Scenarios({ tenant, may, rest, query }) {
   const [id] = rest;
-  const found = useAsk((signal) => api.get(at(tenant, "scenarios"), { limit: 200 }, { signal }), [tenant, id]);
+  const found = useAsk((signal) => api.all(at(tenant, "scenarios"), { limit: 200 }, "scenarios", { signal }), [tenant, id]); // 500 at most
   return html`<${Asked} of=${found}>
-    ${({ scenarios }) => id ? html`<${Scenario} key=${id} ...${{ tenant, may, id, query, scenarios }} />` : html`<${List} ...${{ tenant, may, scenarios }} again=${found.again} />`}
+    ${(scenarios) => id ? html`<${Scenario} key=${id} ...${{ tenant, may, id, query, scenarios }} />` : html`<${List} ...${{ tenant, may, scenarios }} again=${found.again} />`}
   <//>`;
 }
 
@@ -36,6 +36,7 @@ function List({ tenant, may, scenarios, again }) {
     <${Heading} note=${t("scenario.note")}>${t("place.scenarios")}<//>
     <section>
       ${isWriter && html`<p class="actions"><button type="button" class="main" onClick=${() => setCopied("baseline")}>${t("scenario.make")}</button></p>`}
+      ${scenarios.length > 0 && html`<p class="hint">${t("scenario.count", { n: scenarios.length })}</p>`}
       <${Table} caption=${t("place.scenarios")} isCaptionHidden columns=${columns} rows=${scenarios} rowKey=${(row) => row.scenario_id} empty=${t("scenario.none")} />
     </section>
     <${Dialog} title=${t("scenario.make")} isOpen=${copied !== null} onClose=${() => setCopied(null)}>

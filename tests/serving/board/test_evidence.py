@@ -1,10 +1,12 @@
 """Runs and checks: what auditors look up, newest first, page by page."""
 
+import csv
 import json
 from datetime import UTC, date, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from pyarrow import ipc
 from pydantic import TypeAdapter
 
 from expectations.tables import CHECK_RESULTS, QUARANTINE
@@ -211,3 +213,47 @@ def test_a_viewer_sees_no_evidence(plant, api):
 
     for address in (RUNS, CHECKS):
         assert api.problem(address, headers={"Authorization": f"Bearer {made.key}"})["kind"] == "forbidden"
+
+
+@pytest.mark.parametrize("accept", [{"params": {"format": "csv"}}, {"headers": {"Accept": "text/csv"}}])
+def test_runs_come_as_csv_whole(plant, api, accept):
+    plant.run(job="silver")
+    plant.run("zebra", job="zebra")
+    plant.run(job="features", status="blocked", reason="too old")
+
+    answer = api.get(RUNS, **accept)
+
+    told = list(csv.DictReader(answer.text.splitlines()))
+    asked = api.get(RUNS).json()["runs"]
+    assert [(row["job"], row["reason"]) for row in told] == [("features", "too old"), ("silver", "")]
+    assert [datetime.fromisoformat(row["ended_at"]) for row in told] == [
+        datetime.fromisoformat(row["ended_at"]) for row in asked
+    ]
+    assert told[0].keys() == asked[0].keys()
+    assert answer.headers["content-disposition"].endswith("runs_acme.csv")
+    assert (
+        api.get(
+            RUNS, **accept | {"headers": {"If-None-Match": answer.headers["etag"]} | accept.get("headers", {})}
+        ).status_code
+        == 304
+    )
+
+
+def test_checks_come_as_arrow_whole_with_the_filters(plant, api):
+    for i in range(3):
+        check(plant, rule=f"r-{i}", failed=i, sample='[{"product": "P-1"}]', at=AT + timedelta(seconds=i))
+
+    answer = api.get(CHECKS, params={"format": "arrow", "failed": "true"})
+
+    rows = ipc.open_stream(answer.content).read_all()
+    assert rows["rule"].to_pylist() == ["r-2", "r-1"]
+    assert rows["checked_at"].to_pylist()[1] == AT + timedelta(seconds=1)
+    assert rows["sample"].to_pylist()[0] == '[{"product": "P-1"}]'
+
+
+@pytest.mark.parametrize("address", [RUNS, CHECKS])
+def test_a_log_without_rows_is_an_empty_table(api, address):
+    for form in ("csv", "arrow"):
+        assert api.get(address, params={"format": form}).status_code == 200
+    assert api.get(address, params={"format": "csv"}).text.startswith('"run_id",')
+    assert api.get(address, params={"format": "csv", "limit": 5}).status_code == 422

@@ -34,6 +34,14 @@ def overview(plant, api):
     return get
 
 
+@pytest.mark.parametrize(("said", "told"), [("", None), ("acme:EUR,TRY", "EUR")])
+def test_what_money_is_in_is_told(plant, make_api, said, told):
+    plant.night()
+    api = make_api(replace(plant.settings, currencies=said))
+
+    assert api.get(OVERVIEW).json()["currency"] == told
+
+
 def of(overview, kind):
     found = overview()
     rows = [row for row in found["exceptions"] if row["kind"] == kind]
@@ -254,6 +262,7 @@ def test_kinds_of_one_severity_take_turns():
 
 def test_exceptions_of_other_parts_are_among_them(plant):
     from serving.board.overview import Overview
+    from serving.demand import DemandSeries
     from serving.forecasts import Forecasts
     from serving.laid import LaidFolder
     from serving.lake import Lake
@@ -271,7 +280,8 @@ def test_exceptions_of_other_parts_are_among_them(plant):
         asked.append(tenant)
         return [stale]
 
-    _, rest = Overview(lake, forecasts, Totals(lake, forecasts), EachTable(lake), lambda: NOW, [more]).of("acme")
+    totals = Totals(lake, forecasts, DemandSeries(lake))
+    _, rest = Overview(lake, forecasts, totals, EachTable(lake), lambda: NOW, [more]).of("acme")
 
     assert asked == ["acme"]
     assert rest["exceptions"] == [stale]

@@ -2,7 +2,7 @@
 
 import io
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from random import Random
 
 import pytest
@@ -214,13 +214,36 @@ def test_neighbours_with_the_same_units_become_one_override(planned):
     assert {o["reason"] for o in overrides(planned)} == {"Closed"}
 
 
+@pytest.fixture
+def weekly(plant, api):
+    """A night of acme that forecasts four weeks, from Monday the 2nd to Sunday the 29th."""
+    for week in range(4):
+        monday = date(2026, 3, 2) + timedelta(7 * week)
+        plant.night(series=[("ankara", "P-1")], days=1, status=None, date=monday, period="week")
+    plant.run(run="run-1")
+    return api
+
+
+@pytest.mark.parametrize(
+    ("sent", "ends"), [({}, "2026-03-16T00:00:00Z"), ({"expires_at": "2026-03-20T21:00:00Z"}, "2026-03-20T21:00:00Z")]
+)
+def test_a_week_that_is_taken_lasts_through_its_sunday(weekly, sent, ends):
+    made = told(bring(weekly, edited(export_of(weekly), cells(C2=5.0, D2=5.0))))
+
+    (taken,) = told(take(weekly, made["import_id"], **sent))["overrides"]
+
+    assert (taken["first"], taken["last"], taken["expires_at"]) == ("2026-03-02", "2026-03-15", ends)
+    weekly.clock.now = datetime(2026, 3, 15, 23, 59, tzinfo=UTC)
+    assert list(plan(weekly).values())[:2] == [5.0, 5.0]
+
+
 def test_weeks_follow_each_other_by_seven_days(plant, api):
     from serving.exchange.difference import Cell
 
     week = [NIGHT + timedelta(days=7 * i) for i in range(3)]
     asked = [Cell("a", "P", None, day, "D2", 1.0, 1.0, 5.0, None) for day in week]
 
-    assert [(c.first, c.last) for c in difference.as_changes(asked, 7)] == [(week[0], week[2])]
+    assert [(c.first, c.last) for c in difference.as_changes(asked, 7)] == [(week[0], week[2] + timedelta(6))]
     assert len(difference.as_changes(asked, 1)) == 3
 
 

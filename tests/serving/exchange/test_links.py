@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from serving.exchange.links import MOST_LINKS, Links
 from serving.identity.audit import Audit
-from serving.identity.roles import Caller
+from serving.identity.roles import ROLES, Caller
 from serving.identity.secret import LINK_MARK, masked
 from serving.problems import Problem
 from serving.state.tables import LINKS
@@ -227,3 +227,50 @@ def test_a_link_asked_for_again_with_the_same_key_is_made_once(plant, api, link)
 
     assert first.json() == again.json()
     assert len(api.get(ADDRESS).json()["links"]) == 1
+
+
+@pytest.fixture
+def of_ayse(api, link):
+    """The answer to a link that a planner made."""
+    api.identity.users.add(Caller("test"), "ayse", "korrekt pferd batterie", {"acme": "operator", "zebra": "viewer"})
+    form = {"grant_type": "password", "username": "ayse", "password": "korrekt pferd batterie"}
+    token = api.post("/v1/auth/token", data=form, headers={"Authorization": ""}).json()["access_token"]
+    made = api.post(ADDRESS, json=ASKED, headers={"Authorization": f"Bearer {token}"}).json()
+    assert fetch(api, made).status_code == 200
+    return lambda: fetch(api, made)
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        lambda users: users.disable(Caller("test"), "ayse"),
+        lambda users: users.take(Caller("test"), "ayse", "acme"),
+        lambda users: users.grant(Caller("test"), "ayse", {"acme": "no-longer-known"}),
+    ],
+    ids=["disabled", "role taken", "role gone"],
+)
+def test_a_link_ends_with_its_makers_right_to_read_and_that_is_written_down(api, of_ayse, happens, monkeypatch):
+    monkeypatch.setitem(ROLES, "no-longer-known", frozenset())
+    happens(api.identity.users)
+
+    answer = of_ayse()
+
+    assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (404, "link-refused")
+    denied = api.identity.audit.page("acme", 1)[0]
+    assert (denied["action"], denied["detail"]["kind"]) == ("denied", "link-refused")
+    assert denied["actor"].startswith("link:")
+
+
+def test_a_link_that_a_key_made_ends_with_the_key(api, link):
+    made = link()
+    (key,) = [key["prefix"] for key in api.identity.keys.list() if made["created_by"] == f"key:{key['prefix']}"]
+
+    api.identity.keys.revoke(Caller("test"), key)
+
+    assert fetch(api, made).status_code == 404
+
+
+def test_a_link_goes_on_when_its_maker_has_another_role_that_reads(api, of_ayse):
+    api.identity.users.grant(Caller("test"), "ayse", {"acme": "auditor"})
+
+    assert of_ayse().status_code == 200

@@ -50,6 +50,67 @@ def test_the_cookie_gives_the_next_access_token_and_is_changed(browser, signed_i
     assert browser.cookies["uretimiq_refresh"] != before
 
 
+@pytest.fixture
+def reloaded(browser, signed_in):
+    """The browser after a refresh whose answer it has lost: it has the cookie from before still."""
+    before = browser.cookies["uretimiq_refresh"]
+    browser.post(REFRESH, headers=OURS)
+    given = browser.cookies["uretimiq_refresh"]
+
+    def again(cookie=before):
+        return browser.post(REFRESH, headers=OURS | {"Cookie": f"uretimiq_refresh={cookie}"})
+
+    browser.cookies.clear()
+    again.before, again.given = before, given
+    return again
+
+
+def cookie_of(answer):
+    return answer.headers["set-cookie"].partition("=")[2].partition(";")[0]
+
+
+def test_a_page_that_was_reloaded_as_it_asked_is_given_the_same_successor(reloaded, visitor):
+    visitor.api.clock.later(9)
+
+    answer = reloaded()
+
+    assert answer.status_code == 200
+    assert cookie_of(answer) == reloaded.given
+    assert reloaded(reloaded.given).status_code == 200
+    assert [row["target"] for row in visitor.audit("session.refresh_repeated")] == ["user:viewer-acme"]
+
+
+def test_a_replay_after_the_grace_ends_the_whole_family(reloaded, visitor):
+    visitor.api.clock.later(11)
+
+    assert reloaded().status_code == 401
+    assert reloaded(reloaded.given).status_code == 401
+    assert [row["target"] for row in visitor.audit("session.refresh_reused")] == ["user:viewer-acme"]
+
+
+def test_a_replay_once_the_successor_is_used_ends_the_whole_family(reloaded):
+    last = cookie_of(reloaded(reloaded.given))
+
+    assert reloaded().status_code == 401
+    assert reloaded(last).status_code == 401
+
+
+def test_a_replay_from_another_address_ends_the_whole_family(reloaded, visitor):
+    elsewhere = TestClient(visitor.api.app, base_url="https://127.0.0.1:8300", client=("203.0.113.9", 40000))
+    stolen = reloaded.before
+
+    answer = elsewhere.post(REFRESH, headers=OURS | {"Cookie": f"uretimiq_refresh={stolen}"})
+
+    assert answer.status_code == 401
+    assert reloaded(reloaded.given).status_code == 401
+
+
+def test_a_session_that_was_ended_has_no_grace(reloaded, visitor, browser):
+    browser.post(SIGN_OUT, headers=OURS | {"Cookie": f"uretimiq_refresh={reloaded.given}"})
+
+    assert reloaded().status_code == 401
+
+
 def test_a_stolen_cookie_ends_the_session_once_both_used_it(browser, signed_in, visitor):
     stolen = browser.cookies["uretimiq_refresh"]
     browser.post(REFRESH, headers=OURS)

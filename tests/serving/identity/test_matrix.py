@@ -23,7 +23,7 @@ OPEN = {
     ("GET", "/v1/live/{secret}"),  # the secret says who may
 }
 CHANGES_HIMSELF = "/v1/me"  # his own password and second factor, whoever he is
-FILL = {"forecast_id": "4be1", "site": "ankara", "product": "P-1", "prefix": "urt_key_00000000"}
+FILL = {"forecast_id": "4be1", "site": "ankara", "product": "P-1", "prefix": "urt_key_00000000", "user": "nobody"}
 FILL |= {"override_id": "0" * 16, "scenario_id": "0" * 16, "link_id": "0" * 16, "import_id": "0" * 16}
 BODY = {"name": "k", "scopes": ["forecasts:read"]}
 

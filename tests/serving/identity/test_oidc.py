@@ -298,3 +298,19 @@ def test_without_a_login_of_a_company_the_addresses_say_so(plant, make_api):
     told = make_api(plant.settings).problem("/v1/auth/oidc/start")
 
     assert (told["kind"], told["status"]) == ("no-company-login", 404)
+
+
+def test_a_person_who_is_refused_comes_back_to_the_page_and_the_refusal_is_written_down(browser, api):
+    answer = browser.get("/v1/auth/oidc/callback?state=x&code=y", headers={"Accept": "text/html,*/*;q=0.8"})
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/app/?sign-in=sign-in-refused")
+    assert "uretimiq_refresh" not in answer.headers.get("set-cookie", "")
+    assert api.identity.audit.page(None, 1)[0]["detail"]["kind"] == "sign-in-refused"
+
+
+def test_a_person_is_told_by_the_page_that_the_companys_login_is_gone(browser, provider):
+    provider.is_down = True
+
+    answer = browser.get("/v1/auth/oidc/start", headers={"Accept": "text/html"})
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/app/?sign-in=login-unavailable")

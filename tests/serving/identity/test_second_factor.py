@@ -3,6 +3,7 @@
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from urllib.parse import unquote
 
 import pyotp
 import pytest
@@ -141,6 +142,16 @@ def test_a_second_factor_is_begun_with_the_password_alone(visitor):
     headers = visitor.headers("viewer-acme")
 
     assert visitor.api.post(ME, json={"password": "wrong"}, headers=headers).status_code == 403
+
+
+def test_the_qr_code_is_a_picture_of_the_address_on_white(visitor):
+    begun = visitor.api.post(ME, json={"password": PASSWORD}, headers=visitor.headers("viewer-acme")).json()
+
+    kind, _, picture = begun["qr"].partition(",")
+    assert kind == "data:image/svg+xml;charset=utf-8"
+    assert 'fill="#fff"' in unquote(picture).replace("'", '"')
+    assert begun["secret"] in begun["address"]
+    assert begun["secret"] not in begun["qr"]
 
 
 def test_a_wrong_first_code_does_not_confirm(visitor):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from serving.plans import arithmetic
 from serving.plans.arithmetic import Change, Grid, Hierarchy, day_of, days_since_1970, lay
 
 MONDAY = date(2026, 3, 2)
@@ -75,6 +76,28 @@ def test_units_are_laid_in_proportion_to_the_baselines(grid, change):
             assert made * base.sum() == pytest.approx(base * made.sum(), rel=1e-9, abs=1e-6)
         else:
             assert made == pytest.approx(np.full(len(made), change.value / len(made)))
+
+
+@given(grids(), st.lists(changes(), max_size=6))
+def test_each_change_knows_the_baseline_of_its_node_by_date(grid, many):
+    baselines = lay(grid, many).baselines
+
+    assert len(baselines) == len(many)
+    for change, found in zip(many, baselines, strict=True):
+        rows = grid.touched(change)
+        assert found == pytest.approx(grid.sums(rows, grid.baseline[rows]))
+
+
+@given(grids(), st.lists(changes(), min_size=2, max_size=6))
+def test_changes_laid_in_batches_are_laid_as_at_once(grid, many):
+    at_once = lay(grid, many)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arithmetic, "BATCH_SERIES", 3)
+        in_batches = lay(grid, many)
+
+    assert at_once.winner.tolist() == in_batches.winner.tolist()
+    assert at_once.units.tolist() == in_batches.units.tolist()
+    assert at_once.baselines == in_batches.baselines
 
 
 @given(grids(), st.lists(changes(), max_size=6))

@@ -10,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from serving.identity.roles import Caller
-from serving.plans import schemas
+from serving.plans import examples, schemas
 from serving.plans.arithmetic import Change
 
 PLAN = "/v1/tenants/acme/plan"
@@ -183,10 +183,10 @@ def test_a_plan_that_is_answered_is_as_declared(api, ayse):
 @pytest.mark.parametrize(
     ("model", "example"),
     [
-        (schemas.PlanPage, schemas.PLAN),
-        (schemas.OverrideWhole, schemas.WHOLE),
-        (schemas.OverridePage, schemas.OVERRIDES),
-        (schemas.OverrideAsked, schemas.NEW_OVERRIDE),
+        (schemas.PlanPage, examples.PLAN),
+        (schemas.OverrideWhole, examples.WHOLE),
+        (schemas.OverridePage, examples.OVERRIDES),
+        (schemas.OverrideAsked, examples.NEW_OVERRIDE),
     ],
 )
 def test_each_example_is_as_declared(model, example):

@@ -125,3 +125,21 @@ def test_what_another_server_says_is_in_force_here_at_once(overrides, state, clo
     made = other.make(Caller("user:ayse"), "acme", [said()])
 
     assert overrides.book("acme").overrides == tuple(made)
+
+
+def test_what_another_process_changes_is_read_anew_and_nothing_else_is(state, clock, overrides):
+    other = Overrides(state, Audit(state, lambda: clock.now), lambda: clock.now)
+    kept, changed, withdrawn = overrides.make(Caller("user:ayse"), "acme", [said(value) for value in (1.0, 2.0, 3.0)])
+    before = other.book("acme")
+
+    overrides.change(Caller("user:ayse"), "acme", changed.override_id, [1], said(20.0))
+    overrides.withdraw(Caller("user:ayse"), "acme", withdrawn.override_id, [1])
+    overrides.make(Caller("user:ayse"), "acme", [said(4.0)])
+    after = other.book("acme")
+
+    assert [o.change.value for o in before.overrides] == [1.0, 2.0, 3.0]
+    assert [o.change.value for o in after.overrides] == [1.0, 20.0, 4.0]
+    assert after.overrides[0] is before.overrides[0]
+    assert kept.override_id == after.overrides[0].override_id
+    fresh = Overrides(state, Audit(state, lambda: clock.now), lambda: clock.now)
+    assert after == fresh.book("acme")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from serving.plans import schemas
+from serving.plans import examples, schemas
 from serving.plans.arithmetic import Change
 from serving.plans.overrides import Override
 from serving.plans.value import Judged, judge, value, worth
@@ -253,4 +253,4 @@ def test_another_tenants_overrides_are_not_judged(plant, passed, make_planner):
 
 
 def test_the_example_is_as_declared():
-    TypeAdapter(schemas.ValueTable).validate_python(schemas.VALUE)
+    TypeAdapter(schemas.ValueTable).validate_python(examples.VALUE)

@@ -1,8 +1,10 @@
 """The list of series: with names, groups and prices, found by what people call them."""
 
+import csv
 from datetime import date
 
 import pytest
+from pyarrow import ipc
 
 from expectations.tables import DEMAND_SERIES
 from serving.series.search import fold
@@ -143,3 +145,31 @@ def test_the_series_table_is_written_by_its_contract(plant):
     plant.series()
 
     assert plant.table(DEMAND_SERIES).metadata().partition_columns == ["tenant"]
+
+
+@pytest.mark.parametrize("asked", [{"params": {"format": "csv", "q": "pompa"}}, {"headers": {"Accept": "text/csv"}}])
+def test_the_list_comes_as_csv_whole(plant, api, asked):
+    plant.night()
+    plant.series()
+
+    answer = api.get(SERIES, **asked)
+
+    told = list(csv.DictReader(answer.text.splitlines()))
+    expected = api.get(SERIES, params=asked.get("params", {}) | {"format": "json"}).json()["series"]
+    assert [(row["site"], row["product"], row["name"]) for row in told] == [
+        (row["site"], row["product"], row["name"]) for row in expected
+    ]
+    assert told[0].keys() == expected[0].keys()
+
+
+def test_the_list_comes_as_arrow_whole(plant, api):
+    plant.night()
+    plant.series()
+
+    answer = api.get(SERIES, headers={"Accept": "application/vnd.apache.arrow.stream"})
+
+    rows = ipc.open_stream(answer.content).read_all()
+    told = api.get(SERIES).json()["series"]
+    assert rows["product"].to_pylist() == [row["product"] for row in told]
+    assert rows["unit_price"].to_pylist() == [row["unit_price"] for row in told]
+    assert api.get(SERIES, params={"format": "arrow", "limit": 1}).status_code == 422

@@ -7,7 +7,7 @@ import { childOf, isSeries, levelOf, meets, paramsOf } from "./node.js";
 
 const MOST_ROWS = 10_000; // of a plan that is summed here; larger nodes show their overrides in the list alone
 const MOST_CODES = 200; // products that one question may name
-const MOST_OVERRIDES = 1000;
+const PAGE_OVERRIDES = 1000;
 const DAY = 86_400;
 export const STEPS = { day: 1, week: 7 };
 
@@ -80,7 +80,7 @@ async function askSum(tenant, node, signal) {
 
 /** The overrides that count at present, those that warn first. */
 export async function inForce(tenant, signal) {
-  const ask = async (state) => (await api.get(at(tenant, "overrides"), { state, limit: MOST_OVERRIDES }, { signal })).overrides;
+  const ask = (state) => api.all(at(tenant, "overrides"), { state, limit: PAGE_OVERRIDES }, "overrides", { signal });
   return (await Promise.all([ask("stale"), ask("active")])).flat();
 }
 

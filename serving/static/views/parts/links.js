@@ -66,7 +66,7 @@ function Make({ tenant, onClose, onMade }) {
     <${Field} label=${t("links.name")} hint=${t("links.name-hint")} required maxlength="100" value=${name} onInput=${setName} error=${isTried && !name.trim() && t("scenario.name-needed")} />
     <${Field} label=${t("links.what")} value=${what} onInput=${setWhat} options=${["plan", "forecasts"].map((one) => [one, t(`links.what.${one}`)])} />
     <${Filters} tenant=${tenant} value=${filters} onInput=${setFilters} />
-    <${Field} type="date" label=${t("override.expires")} required value=${expires} onInput=${setExpires} />
+    <${Field} type="date" label=${t("override.expires")} required value=${expires} onInput=${setExpires} error=${isTried && !expires && t("change.date-needed")} />
     ${work.error && html`<${Problem} error=${work.error} />`}
     <div class="actions">
       <button type="submit" class="main" disabled=${work.isBusy}>${t("links.make")}</button>

@@ -78,7 +78,7 @@ function Details({ tenant, id, may, onClose, onDone }) {
             <button type="button" class="bad" onClick=${() => setDoing("withdrawing")}>${t("override.withdraw")}</button>
             <button type="button" onClick=${onClose}>${t("close")}</button>
           </div>`}
-          <${Days} days=${one.days} />
+          <${Days} days=${one.days} period=${period} />
           <${History} versions=${one.history} period=${period} />`}
       `;
     }}
@@ -99,14 +99,14 @@ function Withdraw({ path, headers, onClose, onDone }) {
     </div>`;
 }
 
-function Days({ days }) {
+function Days({ days, period }) {
   const columns = [
-    { label: t("chart.day"), isHead: true, cell: (day) => fmt.day(day.date) },
+    { label: t(`chart.${period}`), isHead: true, cell: (day) => (period === "week" ? t("chart.week-of", { date: fmt.date(day.date) }) : fmt.day(day.date)) },
     { label: t("override.baseline-then"), isNumber: true, cell: (day) => pieces(day.baseline_then) },
     { label: t("override.baseline-now"), isNumber: true, cell: (day) => pieces(day.baseline_now) },
     { label: t("override.final"), isNumber: true, cell: (day) => pieces(day.final) },
   ];
-  return html`<${Table} caption=${t("override.days")} columns=${columns} rows=${days} rowKey=${(day) => day.date} empty=${t("override.no-days")} />`;
+  return html`<${Table} caption=${t(`override.days.${period}`)} columns=${columns} rows=${days} rowKey=${(day) => day.date} empty=${t("override.no-days")} />`;
 }
 
 function History({ versions, period }) {

@@ -26,10 +26,11 @@ export function Scenario({ tenant, may, id, query, scenarios }) {
 
 function Whole({ tenant, may, path, etag, one, query, scenarios, again }) {
   const [isAdding, setAdding] = useState(false);
+  const [isNaming, setNaming] = useState(false);
   const isWriter = may("plans:write");
   const period = one.period ?? "day";
-  const save = async (changes) => {
-    await api.put(path, { name: one.name, changes }, { headers: { "If-Match": etag } });
+  const save = async (changes, name = one.name) => {
+    await api.put(path, { name, changes }, { headers: { "If-Match": etag } });
     announce(t("scenario.saved"));
     again();
   };
@@ -48,6 +49,7 @@ function Whole({ tenant, may, path, etag, one, query, scenarios, again }) {
   return html`
     <p><a href=${href(tenant, "scenarios")}>← ${t("place.scenarios")}</a></p>
     <${Heading} note=${t("scenario.of-night", { night: fmt.date(one.night), by: who(one.made_by) })}>${one.name}<//>
+    ${isWriter && html`<p class="actions"><button type="button" onClick=${() => setNaming(true)}>${t("scenario.rename")}</button></p>`}
     ${one.is_behind && html`<${Notice} kind="warn"><p>${t("scenario.behind", { night: fmt.date(one.night) })}</p>
       ${isWriter && html`<button type="button" disabled=${rebase.isBusy} onClick=${() => rebase.run()}>${t("scenario.rebase")}</button>`}<//>`}
     ${[drop, rebase].map((work) => work.error && html`<${Problem} error=${work.error} />`)}
@@ -59,10 +61,33 @@ function Whole({ tenant, may, path, etag, one, query, scenarios, again }) {
       <${Table} caption=${t("scenario.changes")} isCaptionHidden columns=${columns} rows=${one.changes} empty=${t("scenario.no-changes")} />
     </section>
     <${Difference} key=${etag} ...${{ tenant, path, one, query, scenarios, period }} />
+    <${Dialog} title=${t("scenario.rename")} isOpen=${isNaming} onClose=${() => setNaming(false)}>
+      <${Rename} name=${one.name} save=${(name) => save(one.changes, name)} onClose=${() => setNaming(false)} />
+    <//>
     <${Dialog} title=${t("scenario.add")} isOpen=${isAdding} onClose=${() => setAdding(false)}>
       <${Add} ...${{ tenant, period, night: one.night }} save=${(change) => save([...one.changes, change])} onClose=${() => setAdding(false)} />
     <//>
   `;
+}
+
+function Rename({ name: old, save, onClose }) {
+  const [name, setName] = useState(old);
+  const work = useWork(async () => {
+    await save(name.trim());
+    onClose();
+  });
+  const submit = (event) => {
+    event.preventDefault();
+    if (name.trim()) work.run();
+  };
+  return html`<form onSubmit=${submit} novalidate>
+    <${Field} label=${t("scenario.name")} required maxlength="100" value=${name} onInput=${setName} error=${!name.trim() && t("scenario.name-needed")} />
+    ${work.error && html`<${Problem} error=${work.error} />`}
+    <div class="actions">
+      <button type="submit" class="main" disabled=${work.isBusy}>${t("save")}</button>
+      <button type="button" onClick=${onClose}>${t("cancel")}</button>
+    </div>
+  </form>`;
 }
 
 /** Which node, from when to when, by how much. */
@@ -151,7 +176,7 @@ function Totals({ totals, mine, name }) {
     ${figure(mine, pieces(totals.units))}
     ${figure(name, pieces(totals.other_units))}
     ${figure(t("difference.difference"), signedPieces(totals.difference), fmt.percent(share(totals), 1, true))}
-    ${figure(t("difference.value"), totals.value_difference === null ? "–" : fmt.signed(totals.value_difference), totals.value_difference === null ? t("difference.no-prices") : null)}
+    ${figure(t("difference.value"), totals.value_difference === null ? "–" : fmt.money(totals.value_difference, { isSigned: true }), totals.value_difference === null ? t("difference.no-prices") : null)}
   </dl>`;
 }
 
@@ -165,7 +190,7 @@ function Rows({ rows, mine, name }) {
     { label: name, isNumber: true, cell: (row) => pieces(row.other_units) },
     { label: t("difference.difference"), isNumber: true, cell: (row) => signedPieces(row.difference) },
     { label: t("difference.picture"), cell: (row) => html`<${Diverging} share=${row.difference / most} /> <span class="small">${fmt.percent(share(row), 1, true)}</span>` },
-    { label: t("difference.value"), isNumber: true, cell: (row) => fmt.signed(row.value_difference) },
+    { label: t("difference.value"), isNumber: true, cell: (row) => fmt.money(row.value_difference, { isSigned: true }) },
   ];
   return html`<${Table} caption=${t("difference.rows")} columns=${columns} rows=${moved} empty=${t("difference.none")} />`;
 }
