@@ -70,6 +70,7 @@ def planner_site(make_site):
     """With the planner ayse, who has a second factor, and the viewer can."""
     made = make_site()
     write_planner(made.plant)
+    made.clock.later()  # the server may have looked before there was anything
     made.user()
     made.user("can", acme="viewer")
     return made
@@ -513,7 +514,7 @@ def test_an_answer_that_does_not_come_is_told_and_asked_for_again(open_page):
     page.get_by_role("heading", name="Excel", level=1).wait_for()
     page.clock.install()
     held = []
-    page.route("**/scenarios?*", held.append)
+    page.route("**/scenarios?*", lambda route, _: held.append(route))
     page.goto("/app/#/acme/scenarios")
     page.wait_for_function("() => document.querySelector('main .busy')")
     with page.expect_event("requestfailed"):
