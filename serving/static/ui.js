@@ -183,6 +183,12 @@ export function Dialog({ title, isOpen, onClose, children }) {
       before?.focus?.();
     };
   }, [isOpen]);
+  useLayoutEffect(() => {
+    const dialog = element.current;
+    if (!isOpen || !dialog || dialog.matches(":modal")) return;
+    dialog.close(); // it was moved as what stands around it was rendered, by which it stopped being modal
+    dialog.showModal();
+  });
   if (!isOpen) return null;
   const cancelled = (event) => {
     event.preventDefault();

@@ -29,6 +29,8 @@ def test_an_admin_adds_a_user_who_then_chooses_his_password(site, page, make_pag
     dialog.get_by_label("Yetki").press("Tab")
     page.keyboard.press("Enter")
     once = dialog.locator("code").inner_text()
+    page.get_by_role("rowheader", name="mehmet").wait_for(state="attached")  # the list has come anew behind it
+    assert dialog.evaluate("it => it.matches(':modal')")
     assert_accessible(page, "users-password")
     dialog.get_by_role("button", name="İlettim").click()
     page.get_by_text("İlk giriş bekleniyor").wait_for()
