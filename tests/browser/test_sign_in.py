@@ -225,3 +225,17 @@ def test_the_companys_own_login_is_offered_where_there_is_one(site, make_site, p
     other.goto("/")
 
     assert other.get_by_role("link", name="Şirket hesabıyla").get_attribute("href") == "/v1/auth/oidc/start"
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [("sign-in-refused", "Şirket hesabınızla girilemedi"), ("login-unavailable", "giriş sunucusu yanıt vermiyor")],
+)
+def test_who_comes_back_from_the_companys_login_in_vain_is_told_why_once(page, kind, told):
+    page.goto(f"/app/?sign-in={kind}")
+
+    assert told in alert(page)
+    assert "?" not in page.url
+    page.reload()
+    page.get_by_label("Parola").wait_for()
+    assert not page.get_by_role("alert").count()
