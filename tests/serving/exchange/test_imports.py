@@ -228,7 +228,7 @@ def weekly(plant, api):
     ("sent", "ends"), [({}, "2026-03-16T00:00:00Z"), ({"expires_at": "2026-03-20T21:00:00Z"}, "2026-03-20T21:00:00Z")]
 )
 def test_a_week_that_is_taken_lasts_through_its_sunday(weekly, sent, ends):
-    made = told(bring(weekly, edited(export_of(weekly), cells(C2=5.0, D2=5.0))))
+    made = told(bring(weekly, edited(export_of(weekly), cells(D2=5.0, E2=5.0))))
 
     (taken,) = told(take(weekly, made["import_id"], **sent))["overrides"]
 
