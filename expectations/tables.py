@@ -814,7 +814,7 @@ DEMAND_SERIES = Contract(
     name="demand_series",
     zone=Zone.GOLD,
     meaning="What was known of each series at the tenant's newest night: its product, its last two years, events around it.",
-    version="1.0.0",
+    version="1.1.0",
     owner="data science",
     keys=("tenant", "site", "product"),
     columns=(
@@ -826,6 +826,7 @@ DEMAND_SERIES = Contract(
         Column("product_group", pa.string(), "Upper level of the hierarchy, as known", nullable=True),
         Column("product_sub_group", pa.string(), "Lower level of the hierarchy, as known", nullable=True),
         _number("unit_price", "Last known price", "currency/piece"),
+        Column("currency", pa.string(), "ISO 4217 code of the prices of its site, as known", nullable=True),
         Column("period", pa.string(), "What its units are of: day or week"),
         Column("first_date", pa.date32(), "First of the days, or the Monday of the first of the weeks, of `units`"),
         Column(
