@@ -8,7 +8,6 @@ variable with `_FILE` after its name names, or in Vault: `vault:MOUNT/data/PATH#
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -61,7 +60,6 @@ class Settings:
     rate_user: int = 3000  # requests a minute of one user or key
     rate_address: int = 6000  # requests a minute from one address
     rate_sign_in: int = 30  # sign-ins a minute from one address
-    currencies: str = ""  # of prices: TRY of all tenants, acme:EUR of one, comma-separated; without it plain numbers
     airflow_url: str = ""  # addresses that the page links to, where there are such: http(s)://...
     mlflow_url: str = ""
     data_docs_url: str = ""
@@ -90,11 +88,6 @@ class Settings:
     @property
     def landing_bucket(self) -> str:
         return self.landing.removeprefix("s3://").split("/")[0]
-
-    def currency_of(self, tenant: str) -> str | None:
-        """What the tenant's prices are in (ISO 4217), if that was said."""
-        known = _currencies(self.currencies)
-        return known.get(tenant) or known.get("")
 
     @property
     def tracking_uri(self) -> str:
@@ -202,23 +195,6 @@ def _rate(name: str, text: str) -> int:
     return int(text)
 
 
-_CURRENCY = re.compile("[A-Z]{3}")  # the form of ISO 4217; which of them exist changes, and browsers write each
-
-
-def _currencies(text: str) -> dict[str, str]:
-    """Codes by tenant; "" is every other."""
-    pairs = (word.strip().rpartition(":") for word in text.split(",") if word.strip())
-    return {tenant: code for tenant, _, code in pairs}
-
-
-def _checked_currencies(name: str, text: str) -> str:
-    wrong = next((code for code in _currencies(text).values() if not _CURRENCY.fullmatch(code)), None)
-    if wrong is not None:
-        why = f"'{wrong}' is no currency of ISO 4217: use TRY, or TENANT:EUR for one tenant, comma-separated"
-        raise SettingsError(f"{PREFIX}{name.upper()}={text}: {why}")
-    return text
-
-
 def _url(name: str, text: str) -> str:
     if text and not text.startswith(("http://", "https://")):
         raise SettingsError(f"{PREFIX}{name.upper()}={text}: use an address that a browser opens, http:// or https://")
@@ -227,7 +203,6 @@ def _url(name: str, text: str) -> str:
 
 _PARSED: dict[str, Callable[[str, str], object]] = {
     "port": _port,
-    "currencies": _checked_currencies,
     **dict.fromkeys(("rate_user", "rate_address", "rate_sign_in"), _rate),
     **dict.fromkeys(("airflow_url", "mlflow_url", "data_docs_url"), _url),
 }

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from expectations.contract import Contract, Zone
-from expectations.tables import CALENDAR_EVENTS, CALENDAR_FEATURES, DEMAND_FORECAST, PRODUCTS, SALES
+from expectations.tables import CALENDAR_EVENTS, CALENDAR_FEATURES, DEMAND_FORECAST, PRODUCTS, SALES, SITES
 from jobs.context import Context
 from jobs.delta_reader import Stream
 from models.demand.arrays import Floats, day, to_date
@@ -28,6 +28,7 @@ READ: tuple[tuple[Contract, Zone], ...] = (
     (DEMAND_FORECAST, Zone.GOLD),
     (SALES, Zone.SILVER),
     (PRODUCTS, Zone.SILVER),
+    (SITES, Zone.SILVER),
     (CALENDAR_FEATURES, Zone.FEATURES),
     (CALENDAR_EVENTS, Zone.SILVER),
 )
@@ -62,6 +63,10 @@ _PRODUCTS = f"""
     SELECT s.tenant, s.row, {", ".join(f"r.{name}" for name in NAMES)}
     FROM rows AS r JOIN series AS s USING (tenant, product) WHERE {_KNOWN}
 """  # noqa: S608 - words of ours
+_CURRENCIES = f"""
+    SELECT r.tenant, r.site, r.currency FROM rows AS r JOIN sites AS s USING (tenant, site)
+    WHERE r.currency IS NOT NULL AND {_KNOWN}
+"""  # noqa: S608 - words of ours
 _HOLIDAYS = f"""
     SELECT r.tenant, r.site, r.date, IF(r.is_holiday, 'holiday', 'half_holiday') AS kind, r.holiday AS name
     FROM rows AS r JOIN sites AS s USING (tenant, site)
@@ -89,10 +94,13 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Plain:
-    """What there is of one tenant's series besides sales: `series` as in the queries, NAMES a row each, events by site."""
+    """What there is of one tenant's series besides sales: `series` as in the queries, NAMES a row each, and by site its currency and
+    its events.
+    """
 
     series: pa.Table
     names: pd.DataFrame
+    currencies: Mapping[str, str]
     events: Events
 
 
@@ -111,12 +119,16 @@ class Past:
         """Of each of `tenants`, at once."""
         series = self._forecast(_SERIES, tenants)
         named = self._streams[PRODUCTS].answer(_PRODUCTS, only=_among(tenants), series=series).to_pandas()
-        events = self._events(series)
+        sites = self._sites(series)
+        told = self._streams[SITES].answer(_CURRENCIES, only=_among(tenants), sites=sites).to_pylist()
+        currencies = {(row["tenant"], row["site"]): row["currency"] for row in told}
+        events = self._events(sites)
         found = {}
         for tenant in tenants:
             mine = series.filter(pc.equal(series["tenant"], tenant))
             names = named[named["tenant"] == tenant].set_index("row").reindex(range(len(mine)))
-            found[tenant] = Plain(mine, names, events[tenant])
+            of_sites = {site: currency for (of, site), currency in currencies.items() if of == tenant}
+            found[tenant] = Plain(mine, names, of_sites, events[tenant])
         return found
 
     def sales(self, tenant: str, series: pa.Table) -> tuple[Sold, dict[int, list[date]]]:
@@ -142,12 +154,16 @@ class Past:
         only = f"{_among([tenant])} AND year >= {first.year}"
         return self._streams[SALES].answer(sql, {"first": first, "last": last}, only=only, series=series)
 
-    def _events(self, series: pa.Table) -> dict[str, dict[str, list[Event]]]:
-        """By tenant and site, in the order of days."""
+    def _sites(self, series: pa.Table) -> pa.Table:
+        """The sites of series, as the queries take them."""
         tenants = sorted(set(series["tenant"].to_pylist()))
         last = pa.table({"tenant": tenants, "last": [self.forecasts[t].last for t in tenants]})
         cut_offs = series.group_by(["tenant", "site"]).aggregate([("cut_off", "max")])
-        sites = cut_offs.rename_columns(["tenant", "site", "cut_off"]).join(last, "tenant")
+        return cut_offs.rename_columns(["tenant", "site", "cut_off"]).join(last, "tenant")
+
+    def _events(self, sites: pa.Table) -> dict[str, dict[str, list[Event]]]:
+        """By tenant and site, in the order of days."""
+        tenants = sorted(set(sites["tenant"].to_pylist()))
         first = to_date(min(oldest(period, day(self._night)) for period in PERIODS.values()))
         found: dict[str, dict[str, list[Event]]] = {tenant: defaultdict(list) for tenant in tenants}
         for contract, sql in ((CALENDAR_FEATURES, _HOLIDAYS), (CALENDAR_EVENTS, _EVENTS)):

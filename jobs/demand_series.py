@@ -77,6 +77,7 @@ def _rows(ctx: Context, tenant: str, read: Past, plain: Plain) -> pd.DataFrame:
             "product": series["product"].to_pylist(),
             **{name: plain.names[name].to_numpy() for name in NAMES},
             "unit_price": read.prices(tenant, series),
+            "currency": [plain.currencies.get(site) for site in sites],
             "first_date": [to_date(first) for first in period.first(found.first)],
             "units": found.texts().to_pylist(),
             "events": _events(plain, sites, promoted),

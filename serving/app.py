@@ -116,14 +116,14 @@ def create_app(
     told = oidc_config.load(settings)
     company = Company(told, settings.oidc_client_secret, state, now) if told else None
     app.include_router(OidcRoutes(identity, company, door).router)
-    app.include_router(MeRoutes(identity, door, ledger.tenants, settings.currency_of).router)
+    app.include_router(MeRoutes(identity, door, ledger.tenants, demand.currency_of).router)
     app.include_router(AdminRoutes(identity).router)
     app.include_router(MemberRoutes(identity.members, door).router)
     plans = PlanParts(demand, forecasts, state, identity.audit, sealed, now)
     app.state.plans = plans.plans
     app.include_router(plans.router)
     stale = stale_overrides(plans.plans.stale)
-    app.include_router(board_router(settings, lake, forecasts, totals, tables, now, [stale]))
+    app.include_router(board_router(settings, lake, forecasts, totals, tables, demand, now, [stale]))
     app.include_router(exchange_router(forecasts, plans.plans, state, identity.audit, sealed, limits, now))
     app.openapi = lambda: document(app)  # type: ignore[method-assign]
     index = ""

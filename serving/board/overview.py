@@ -25,7 +25,7 @@ _STEP = ("job", "status", "reason", "ended_at", "seconds")
 
 
 class Overview:
-    """Puts it together. `more` gives exceptions of other parts, see `Exceptions`."""
+    """Puts it together. `currency` tells what a tenant's prices are in, `more` gives exceptions of other parts."""
 
     def __init__(
         self,
@@ -33,9 +33,9 @@ class Overview:
         forecasts: Forecasts,
         totals: Totals,
         tables: EachTable,
+        currency: Callable[[str], str | None],
         now: Callable[[], datetime],
         more: Sequence[Source] = (),
-        currency: Callable[[str], str | None] = lambda _: None,
     ) -> None:
         self._lake = lake
         self._forecasts = forecasts

@@ -18,6 +18,7 @@ from serving.board import examples, schemas
 from serving.board.evidence import CHECKS, RUNS, Evidence, Log
 from serving.board.exceptions import Source
 from serving.board.overview import Overview
+from serving.demand import DemandSeries
 from serving.examples import as_tables
 from serving.forecasts import Forecasts
 from serving.identity.access import Access
@@ -36,11 +37,12 @@ def board_router(
     forecasts: Forecasts,
     totals: Totals,
     tables: EachTable,
+    demand: DemandSeries,
     now: Callable[[], datetime],
     more: Sequence[Source] = (),
 ) -> APIRouter:
     """The addresses. `more` gives exceptions that other parts know of a tenant, for its overview."""
-    overview = Overview(lake, forecasts, totals, tables, now, more, settings.currency_of)
+    overview = Overview(lake, forecasts, totals, tables, demand.currency_of, now, more)
     return BoardRoutes(overview, Evidence(lake), links_of(settings)).router
 
 

@@ -164,17 +164,3 @@ def test_a_link_that_a_page_cannot_open_is_refused(home, text):
 
 def test_a_link_is_kept_without_the_stroke_at_its_end(home):
     assert load(home | {"URETIMIQ_MLFLOW_URL": "https://mlflow.example/"}).mlflow_url == "https://mlflow.example"
-
-
-def test_a_currency_holds_for_its_tenant_or_for_all(home):
-    settings = load(home | {"URETIMIQ_CURRENCIES": "acme:EUR, TRY"})
-
-    assert [settings.currency_of(tenant) for tenant in ("acme", "zebra")] == ["EUR", "TRY"]
-    assert load(home | {"URETIMIQ_CURRENCIES": "acme:EUR"}).currency_of("zebra") is None
-    assert load(home).currency_of("acme") is None
-
-
-@pytest.mark.parametrize("text", ["TL", "acme:eur", "TRY,zebra:", "€"])
-def test_what_is_no_currency_is_refused(home, text):
-    with pytest.raises(SettingsError, match=r"URETIMIQ_CURRENCIES=.*is no currency of ISO 4217"):
-        load(home | {"URETIMIQ_CURRENCIES": text})

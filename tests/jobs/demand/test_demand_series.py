@@ -21,6 +21,7 @@ from expectations.tables import (
     JOB_RUNS,
     PRODUCTS,
     SALES,
+    SITES,
 )
 from jobs import demand_series
 from jobs.catalogue import DEMAND_SERIES as JOB
@@ -94,6 +95,11 @@ def lake(make_lake: Any) -> Any:
     sell(lake, "zebra", "gebze", "P-1", SOLD.assign(units=1.0))
     name(lake, "acme", "P-1", superseded_at=AFTER)
     name(lake, "acme", "P-1", product_name="zu spät", product_group="late", available_at=AFTER)
+    site = {"country": "TR", "time_zone": "Europe/Istanbul", "available_at": LONG_AGO}
+    in_lira = site | {"tenant": "acme", "site": "gebze", "currency": "TRY"}
+    in_euro = in_lira | {"currency": "EUR", "available_at": AFTER}
+    elsewhere = site | {"tenant": "zebra", "site": "gebze", "currency": "USD"}
+    put(lake, SITES, Zone.SILVER, [in_lira | {"superseded_at": AFTER}, in_euro, elsewhere])
     day = {"tenant": "acme", "available_at": LONG_AGO}
     holiday = day | {"is_holiday": True, "is_half_holiday": False, "holiday": "Ramadan Feast"}
     put(
@@ -140,6 +146,10 @@ def test_the_price_is_the_last_that_was_known_of_a_day_that_is_over(lake: Any) -
     found = rows(lake, "acme")
 
     assert [row["unit_price"] for row in found.values()] == [12.0, None, 12.0]
+
+
+def test_prices_are_in_the_currency_of_the_site_as_it_was_known(lake: Any) -> None:
+    assert [row["currency"] for row in rows(lake, "acme").values()] == ["TRY", "TRY", None]
 
 
 def test_name_and_group_are_those_known_at_the_cut_off(lake: Any) -> None:

@@ -4,9 +4,10 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from lakes import SERIES, known_series_row
 from pydantic import TypeAdapter
 
-from expectations.tables import DEMAND_MONITOR
+from expectations.tables import DEMAND_MONITOR, DEMAND_SERIES
 from serving.board import examples, schemas
 from serving.board.exceptions import in_turn
 from serving.board.freshness import is_late
@@ -34,12 +35,28 @@ def overview(plant, api):
     return get
 
 
-@pytest.mark.parametrize(("said", "told"), [("", None), ("acme:EUR,TRY", "EUR")])
-def test_what_money_is_in_is_told(plant, make_api, said, told):
+@pytest.mark.parametrize(
+    ("ankara", "bursa", "told"),
+    [(None, None, None), ("TRY", "TRY", "TRY"), ("TRY", None, "TRY"), ("TRY", "EUR", None)],
+)
+def test_what_money_is_in_is_told_where_all_sites_say_the_same(plant, overview, ankara, bursa, told):
     plant.night()
-    api = make_api(replace(plant.settings, currencies=said))
+    known = plant.series()
+    rows = [row | {"currency": {"ankara": ankara, "bursa": bursa}[row["site"]]} for row in known]
+    plant.write(DEMAND_SERIES, rows, "tenant = 'acme'")
+    plant.series("zebra", series=[("ankara", "P-1")], currency="USD")
 
-    assert api.get(OVERVIEW).json()["currency"] == told
+    assert overview()["currency"] == told
+
+
+def test_a_table_from_before_currencies_tells_none(plant, overview):
+    plant.night()
+    earlier = replace(DEMAND_SERIES, columns=tuple(c for c in DEMAND_SERIES.columns if c.name != "currency"))
+    plant.write(earlier, [known_series_row("acme", NIGHT, *of, 1, 60) for of in SERIES])
+
+    found = overview()
+    assert found["currency"] is None
+    assert found["totals"]["value"] > 0
 
 
 def of(overview, kind):
@@ -281,7 +298,7 @@ def test_exceptions_of_other_parts_are_among_them(plant):
         return [stale]
 
     totals = Totals(lake, forecasts, DemandSeries(lake))
-    _, rest = Overview(lake, forecasts, totals, EachTable(lake), lambda: NOW, [more]).of("acme")
+    _, rest = Overview(lake, forecasts, totals, EachTable(lake), lambda _: None, lambda: NOW, [more]).of("acme")
 
     assert asked == ["acme"]
     assert rest["exceptions"] == [stale]
