@@ -80,8 +80,10 @@ class Shield:
         if problem:
             await self._refuse(problem, scope, receive, finish)
             return
+        # HEAD is asked like GET: the server, whose own the scope stays, leaves the body out.
+        asked = scope | {"method": "GET"} if scope["method"] == "HEAD" else scope
         try:
-            await self._app(scope, _counted(receive, _most(scope)), finish)
+            await self._app(asked, _counted(receive, _most(scope)), finish)
         except Exception:
             log.exception("request %s failed", state["request_id"])
             if is_begun:

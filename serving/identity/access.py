@@ -18,7 +18,7 @@ from serving.identity.secret import fingerprint
 from serving.identity.tokens import AccessTokens, TokenError
 from serving.problems import Problem
 
-KNOWN_SECONDS = 2.0  # so long a revoked key or ended session may still be answered
+KNOWN_SECONDS = 2.0  # so long a revoked key or ended session may still read
 KNOWN_MOST = 10_000
 
 
@@ -64,7 +64,10 @@ class Access:
 
 
 class Guard:
-    """Finds out who asks, and remembers it for KNOWN_SECONDS."""
+    """Finds out who asks, and remembers it for KNOWN_SECONDS; of who changes something it is found out anew.
+
+    Else an admin whose role was taken could give it back to himself.
+    """
 
     def __init__(
         self,
@@ -91,14 +94,14 @@ class Guard:
             raise Problem("unauthorized", "sign in at /v1/auth/token, or send an API key: Authorization: Bearer ...")
         if token.startswith(keys.MARK):
             request.state.actor = f"key:{token[: len(keys.MARK) + 8]}?"  # until it is known to be that key
-            principal = await self._find(fingerprint(token), lambda: self._of_key(token))
+            principal = await self._find(request, fingerprint(token), lambda: self._of_key(token))
         else:
             try:
                 access = self._tokens.read(token)
             except TokenError as error:
                 raise Problem("unauthorized", str(error), error="invalid_token") from error
             known = f"{access.user_id}:{access.session_id}"
-            principal = await self._find(known, lambda: self._of_session(access.user_id, access.session_id))
+            principal = await self._find(request, known, lambda: self._of_session(access.user_id, access.session_id))
         if principal is None:
             why = "the key or session is unknown, revoked or at its end: sign in again, or ask for another key"
             raise Problem("unauthorized", why, error="invalid_token")
@@ -110,9 +113,9 @@ class Guard:
         if wait:
             raise Problem("too-many-requests", f"more than {self._rate_user} requests a minute: wait {wait} s", wait)
 
-    async def _find(self, known: str, look: Callable[[], Principal | None]) -> Principal | None:
+    async def _find(self, request: Request, known: str, look: Callable[[], Principal | None]) -> Principal | None:
         at, principal = self._known.get(known, (float("-inf"), None))
-        if principal and self._seconds() - at < KNOWN_SECONDS:
+        if principal and request.method == "GET" and self._seconds() - at < KNOWN_SECONDS:
             return principal
         principal = await run_in_threadpool(look)
         self._known.pop(known, None)

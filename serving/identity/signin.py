@@ -71,6 +71,7 @@ class SignIn:
         hashed = self._chosen(user, password, new) if user.password_ends_at else None
         by = "password"
         with self._state.write() as connection:
+            user = _held(connection, user)
             if user.totp_confirmed_at:
                 if not code:
                     raise CodeNeededError  # counted as a failure: else it would wipe out those of wrong codes
@@ -106,6 +107,7 @@ class SignIn:
         user = self._check(name, old, caller)
         hashed = self._passwords.hash(new)
         with self._state.write() as connection:
+            _held(connection, user)
             connection.execute(update(USERS).where(USERS.c.user_id == user.user_id).values(password_hash=hashed))
             self._sessions.end_all(connection, user.user_id, but=session_id)
             self._audit.note(connection, caller, "user.password_changed", caller.actor)
@@ -114,9 +116,9 @@ class SignIn:
     def enrol(self, caller: Caller, name: str, password: str) -> Enrolment:
         """Begin with a second factor. Raises SignInError, LockedError, and ValueError where there is one already."""
         user = self._check(name, password, caller)
-        if user.totp_confirmed_at:
-            raise ValueError("there is a second factor already: remove it first")
         with self._state.write() as connection:
+            if _held(connection, user).totp_confirmed_at:
+                raise ValueError("there is a second factor already: remove it first")
             enrolment = self._second.enrol(connection, user.user_id, name)
             self._audit.note(connection, caller, "second_factor.begun", caller.actor)
         self._lockout.succeeded(name, caller.address)
@@ -137,6 +139,7 @@ class SignIn:
         """Sign in without second factor from now on. Raises as `by_password`."""
         user = self._check(name, password, caller)
         with self._state.write() as connection:
+            user = _held(connection, user)
             if user.totp_confirmed_at and not self._second.check(connection, user.user_id, code):
                 raise SignInError
             self._second.remove(connection, user.user_id)
@@ -152,10 +155,8 @@ class SignIn:
         return self._passwords.hash(new)
 
     def _choose(self, connection: Connection, caller: Caller, user: Row[Any], hashed: str) -> None:
-        """Of two who bring the same one-time password at once, one alone gets by."""
-        query = update(USERS).where(USERS.c.user_id == user.user_id, USERS.c.password_hash == user.password_hash)
-        if connection.execute(query.values(password_hash=hashed, password_ends_at=None)).rowcount != 1:
-            raise SignInError
+        query = update(USERS).where(USERS.c.user_id == user.user_id)
+        connection.execute(query.values(password_hash=hashed, password_ends_at=None))
         himself = replace(caller, actor=f"user:{user.name}")
         self._audit.note(connection, himself, "user.password_changed", himself.actor)
 
@@ -169,6 +170,19 @@ class SignIn:
         if user is None or not is_right or user.disabled_at or is_over:
             raise SignInError
         return user
+
+
+def _held(connection: Connection, user: Row[Any]) -> Row[Any]:
+    """The user as he is now, whom nobody changes until the transaction ends. Raises SignInError.
+
+    Judging a password takes a while: who was reset or disabled in it, or whose password was changed (as by another who
+    brought the same one-time password), is refused.
+    """
+    query = select(USERS).where(USERS.c.user_id == user.user_id, USERS.c.password_hash == user.password_hash)
+    found = connection.execute(query.where(USERS.c.disabled_at.is_(None)).with_for_update()).first()
+    if found is None:
+        raise SignInError
+    return found
 
 
 def _name(text: str) -> str:

@@ -226,3 +226,18 @@ def test_a_state_database_that_takes_nothing_is_told_as_one_that_is_away(api, mo
     told = api.problem("/v1/audit")
     assert told["kind"] == "state-unavailable"
     assert "cannot be read, or takes no changes" in told["detail"]
+
+
+@pytest.mark.parametrize("address", ["/healthz", "/readyz", FORECASTS, "/app/", "/openapi.json"])
+def test_head_is_answered_like_get_without_its_body(plant, api, address):
+    plant.night()
+    got, head = api.get(address), api.head(address)
+
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == got.headers["content-length"]
+
+
+def test_head_is_refused_like_get(api):
+    assert api.head(FORECASTS, headers={"Authorization": ""}).status_code == 401
+    assert api.head("/v1/auth/token").headers["allow"] == "POST"
+    assert "HEAD /v1/auth/token" in [row["target"] for row in api.identity.audit.page(None, 10)]

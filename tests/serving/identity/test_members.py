@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from serving.identity.roles import EVERY, Caller
+from serving.identity.roles import EVERY, SCOPES, Caller
 from serving.problems import Problem
 
 SETUP = Caller("test")
@@ -222,3 +222,21 @@ def test_a_user_is_added_once_whose_answer_was_lost(visitor, admin):
     first, again = (visitor.api.post(USERS, **asked) for _ in range(2))
 
     assert (again.status_code, again.json()) == (201, first.json())
+
+
+def test_an_admin_whose_role_was_taken_changes_nothing_from_that_moment_on(visitor, admin):
+    visitor.api.get(USERS, headers=admin)  # so that who he is is known for two seconds
+    visitor.api.identity.users.grant(SETUP, "admin-acme", {"acme": "viewer"})
+
+    answer = visitor.api.put(f"{USERS}/admin-acme", json={"role": "admin"}, headers=admin)
+
+    assert kind(answer) == (403, "forbidden")
+
+
+def test_a_key_that_was_revoked_changes_nothing_from_that_moment_on(visitor, api):
+    made = api.identity.keys.add(SETUP, "acme", "all", SCOPES)
+    headers = {"Authorization": f"Bearer {made.key}"}
+    api.get(USERS, headers=headers)
+    api.identity.keys.revoke(SETUP, made.row["prefix"])
+
+    assert kind(add(visitor, headers)) == (401, "unauthorized")

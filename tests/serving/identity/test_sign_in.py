@@ -5,13 +5,16 @@ import statistics
 import threading
 import time
 
+import pyotp
 import pytest
 
 from serving.identity.passwords import Passwords, check_password
 from serving.identity.roles import Caller
+from serving.identity.signin import CodeNeededError, SignInError
 
 SETUP = Caller("test")
 PASSWORD = "korrekt pferd batterie"
+NEXT = "ein ganz anderer satz"
 ME = "/v1/me/second-factor"
 
 
@@ -145,3 +148,38 @@ def test_a_body_that_is_not_as_declared_is_told(visitor, body):
     answer = visitor.api.post(ME, content=json.dumps(body), headers=visitor.headers("viewer-acme"))
 
     assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("ended_by", ["reset", "disable"])
+@pytest.mark.parametrize("asked", ["by_password", "change_password", "enrol", "remove"])
+def test_what_was_begun_with_a_password_that_ends_meanwhile_is_refused(identity, monkeypatch, asked, ended_by):
+    identity.users.add(SETUP, "ayse", PASSWORD, {})
+    judge = Passwords.is_right
+
+    def judge_slowly(*given):
+        monkeypatch.undo()
+        is_right = judge(*given)
+        more = [NEXT] if ended_by == "reset" else []
+        getattr(identity.users, ended_by)(SETUP, "ayse", *more)
+        return is_right
+
+    more = {"change_password": ["und noch ein satz", "s"], "remove": ["123456"]}
+    monkeypatch.setattr(Passwords, "is_right", judge_slowly)
+    with pytest.raises(SignInError):
+        getattr(identity.sign_in, asked)(SETUP, "ayse", PASSWORD, *more.get(asked, []))
+    if ended_by == "reset":
+        assert identity.sign_in.by_password(SETUP, "ayse", NEXT)
+
+
+def test_a_second_factor_confirmed_while_the_password_is_judged_is_asked_for(identity, clock, monkeypatch):
+    user = identity.users.add(SETUP, "ayse", PASSWORD, {})
+    made = identity.sign_in.enrol(SETUP, "ayse", PASSWORD)
+    judge = Passwords.is_right
+
+    def judge_slowly(*given):
+        identity.sign_in.confirm(SETUP, user, "ayse", pyotp.TOTP(made.secret).at(clock.now))
+        return judge(*given)
+
+    monkeypatch.setattr(Passwords, "is_right", judge_slowly)
+    with pytest.raises(CodeNeededError):
+        identity.sign_in.by_password(SETUP, "ayse", PASSWORD)
