@@ -176,3 +176,40 @@ def test_the_verdict_is_in_sight_on_a_phone(judged, make_page, enter):
     go(page, "overrides")
 
     assert page.get_by_text("işe yarıyor", exact=True).bounding_box()["x"] < 300
+
+
+def test_large_numbers_are_whole_beside_the_chart(make_site, make_page, enter):
+    site = make_site()
+    site.user()
+    site.plant.night(units_point=9_000_000.0, units_q10=8_000_000.0, units_q50=9_000_000.0, units_q90=9_500_000.0)
+    site.plant.series(units=json.dumps([9_000_000.0] * 60))
+    page = make_page(site)
+    enter(page, site)
+    page.locator("nav [aria-current=page]").wait_for()
+    go(page, "forecast/ankara/P-1")
+    plot = page.locator(".chart-plot .u-over")
+    plot.wait_for()
+
+    assert plot.evaluate("it => it.offsetLeft") > 75  # "10.000.000" is 67 wide
+
+
+def test_who_waits_for_a_workbook_is_told(weeks, open_weeks):
+    page = open_weeks()
+    held = []
+    page.route("**/plan?*format=xlsx*", lambda route, _: held.append(route))
+    go(page, "excel")
+    page.get_by_role("button", name="Excel indir").click()
+
+    page.get_by_text("Dosya hazırlanıyor").wait_for()
+    assert page.get_by_role("button", name="Excel indir").is_disabled()
+    held[0].abort()
+
+
+def test_a_user_is_a_row_of_one_line_on_a_phone(judged, make_page, enter):
+    judged.user("patron", acme="admin")
+    page = make_page(judged, 360)
+    enter(page, judged, "patron")
+    page.locator("nav [aria-current=page]").wait_for(state="attached")
+    go(page, "users")
+
+    assert page.locator("main tbody tr").first.bounding_box()["height"] < 60

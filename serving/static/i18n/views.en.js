@@ -270,6 +270,7 @@ export default {
   "excel.out-words": "Each series is a row, each period a column; the cells hold the final plan. The forecast is on the second sheet.",
   "excel.out-hint": "Change the cells of the plan alone. The workbook is recognised even if rows and columns have moved.",
   "excel.xlsx": "Download Excel",
+  "excel.making": "The file is being made; with many thousand series this takes up to a minute …",
   "excel.csv": "Download CSV",
   "excel.site": "Site",
   "excel.group": "Product group",

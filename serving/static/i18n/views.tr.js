@@ -270,6 +270,7 @@ export default {
   "excel.out-words": "Her seri bir satır, her dönem bir sütundur; içinde düzeltilmiş plan vardır. Tahmin ikinci sayfadadır.",
   "excel.out-hint": "Yalnızca plan hücrelerini değiştirin. Satır ve sütun yerleri değişse de kitap tanınır.",
   "excel.xlsx": "Excel indir",
+  "excel.making": "Dosya hazırlanıyor; binlerce seride bir dakika kadar sürebilir …",
   "excel.csv": "CSV indir",
   "excel.site": "Tesis",
   "excel.group": "Ürün grubu",

@@ -54,6 +54,7 @@ function Export({ tenant }) {
     <h2>${t("excel.out")}</h2>
     <p>${t("excel.out-words")}</p>
     <${Filters} tenant=${tenant} value=${filters} onInput=${setFilters} />
+    ${work.isBusy && html`<p role="status">${t("excel.making")}</p>`}
     ${work.error && html`<${Problem} error=${work.error} />`}
     <div class="actions">
       <button type="button" class="main" disabled=${work.isBusy} onClick=${() => work.run("xlsx")}>${t("excel.xlsx")}</button>
