@@ -1,10 +1,6 @@
 // The API, with the session of this browser: the access token lives in this module alone, the refresh token in a cookie
 // that no script can read.
 
-import { keep, kept } from "./keep.js";
-
-const ASKED = "asked"; // when a refresh was asked for that is not answered yet
-const LEFTOVER_MS = 700;
 const CSRF = { "Uretimiq-CSRF": "1" };
 export const LONG_MS = 300_000; // a workbook, out or in
 const LIMIT_MS = 20_000; // anything else
@@ -98,34 +94,22 @@ export async function signOut() {
 
 /**
  * The next access token by the cookie; whether there was one. A refresh token is good once, so of several tabs one asks at
- * a time, and the next brings the cookie that the one before was given.
+ * a time, and the next brings the cookie that the one before was given. A page reloaded as it asks brings the old one once
+ * more, for which the API gives the same successor again for a moment.
  */
 export async function refresh() {
   const before = token;
   const next = async () => {
     if (token !== before) return; // somebody else in this page has just done it
-    await leftover();
     try {
-      keep(ASKED, Date.now());
       take(await browser("refresh"));
-      keep(ASKED, null);
     } catch (error) {
-      keep(ASKED, null);
       if (!(error instanceof ApiError) || error.status !== 401) throw error;
       forget();
     }
   };
   await (navigator.locks ? navigator.locks.request("uretimiq-refresh", next) : next());
   return token !== null;
-}
-
-/**
- * A page that was reloaded while it asked has sent the cookie, and the answer with the next one is still on its way: the
- * same cookie again would look stolen and end the session. Nothing tells when it has come, so this waits a moment.
- */
-async function leftover() {
-  const age = Date.now() - Number(kept(ASKED) ?? 0);
-  if (age < LEFTOVER_MS) await new Promise((go) => setTimeout(go, LEFTOVER_MS - age));
 }
 
 async function browser(what, body = null) {

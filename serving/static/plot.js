@@ -114,7 +114,7 @@ function axes(colors, words, step) {
   const common = { stroke: colors.text, font: FONT, grid: { stroke: colors.grid, width: 1 }, ticks: { stroke: colors.grid, width: 1 } };
   return [
     { ...common, space: 64, incrs: increments(step), values: (_, splits, __, ___, between) => splits.map((at) => words.axisDate(at, between)) },
-    { ...common, size: 56, values: (_, splits) => splits.map((v) => words.axisNumber(v, splits[splits.length - 1])) },
+    { ...common, size: (_, shown) => Math.max(56, 18 + 7.5 * Math.max(0, ...(shown ?? []).map((it) => it?.length ?? 0))), values: (_, splits) => splits.map((v) => words.axisNumber(v, splits[splits.length - 1])) },
   ];
 }
 

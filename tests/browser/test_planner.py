@@ -483,6 +483,74 @@ def test_a_scenario_is_made_changed_and_compared(open_page, language):
     assert difference > 0
 
 
+def test_a_scenario_gets_another_name(open_page):
+    page = open_page("#/acme/scenarios", "tr")
+    page.get_by_role("button", name="Yeni senaryo").click()
+    page.get_by_role("dialog").get_by_label("Ad").fill("İhale")
+    page.get_by_role("dialog").get_by_role("button", name="Yeni senaryo").click()
+    page.get_by_role("button", name="Adını değiştir").click()
+    page.get_by_role("dialog").get_by_label("Ad").fill("İhale, iyimser")
+    page.keyboard.press("Enter")
+
+    page.get_by_role("heading", name="İhale, iyimser").wait_for()
+    page.get_by_role("link", name="← Senaryolar").click()
+    page.get_by_role("rowheader", name="İhale, iyimser").wait_for()
+    page.get_by_text("1 senaryo", exact=True).wait_for()
+
+
+def test_an_answer_that_does_not_come_is_told_and_asked_for_again(open_page):
+    page = open_page("#/acme/excel", "tr")
+    page.get_by_role("heading", name="Excel", level=1).wait_for()
+    page.clock.install()
+    held = []
+    page.route("**/scenarios?*", lambda route, _: held.append(route))
+    page.goto("/app/#/acme/scenarios")
+    page.wait_for_function("() => document.querySelector('main .busy')")
+    with page.expect_event("requestfailed"):
+        page.clock.fast_forward(21_000)
+    page.get_by_text("Sunucu zamanında yanıt vermedi").wait_for()
+    page.unroute("**/scenarios?*")
+    page.get_by_role("button", name="Yeniden dene").click()
+
+    page.get_by_role("button", name="Yeni senaryo").wait_for()
+
+
+def test_the_overrides_come_page_by_page_with_their_number(open_page):
+    page = open_page("#/acme/excel", "tr")
+    page.get_by_role("heading", name="Excel", level=1).wait_for()
+    page.evaluate(
+        """async () => {
+            const { api, at } = await import(document.querySelector("script[type=module]").src.replace("app.js", "api.js"));
+            const said = { site: "ankara", product: "RLM-6204", first: "2026-03-20", last: "2026-03-20", how: "percent" };
+            for (let n = 0; n < 103; n += 1) await api.post(at("acme", "overrides"), { ...said, value: n + 1, reason: `no ${n}` });
+        }"""
+    )
+    page.goto("/app/#/acme/overrides")
+    page.get_by_text("103 düzeltmeden 100 tanesi gösteriliyor").wait_for()
+    page.get_by_role("button", name="Daha fazla").click()
+
+    page.get_by_text("103 düzeltme", exact=True).wait_for()
+
+
+def test_an_expiry_left_empty_ends_each_override_with_its_own_last_day(open_page, tmp_path):
+    page = open_page("#/acme/excel", "tr")
+    with page.expect_download() as taken:
+        page.get_by_role("button", name="Excel indir").click()
+    path = tmp_path / "plan.xlsx"
+    taken.value.save_as(path)
+    book = load_workbook(path)
+    book.worksheets[0]["D2"].value = 500
+    book.save(path)
+    page.get_by_label(EXCEL["tr"]["file"]).set_input_files(path)
+    page.get_by_text("Boş bırakılırsa her düzeltme kendi son gününün").wait_for()
+    assert page.get_by_label("Geçerlilik sonu").input_value() == ""
+    page.get_by_label("Gerekçe").fill(REASON)
+    page.get_by_role("button", name="1 değişikliği al").click()
+    page.get_by_role("link", name="Düzeltmeleri göster").click()
+
+    page.get_by_text("3 Mar 03:00 tarihine kadar").wait_for()  # midnight in UTC
+
+
 def test_a_live_link_without_an_end_is_told_at_its_field(open_page):
     page = open_page("#/acme/excel", "en")
     page.get_by_role("button", name="New link").first.click()

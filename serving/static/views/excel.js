@@ -4,8 +4,9 @@ import { api, at, download, LONG_MS } from "../api.js";
 import { fmt, language, t } from "../i18n.js";
 import { href } from "../router.js";
 import { announce, Field, Heading, html, Notice, Problem, Table, useAsk, useState, useWork } from "../ui.js";
+import { periodOf } from "./parts/forecast_data.js";
 import { Links } from "./parts/links.js";
-import { pieces, signedPieces } from "./parts/numbers.js";
+import { pieces, signedPieces, when } from "./parts/numbers.js";
 import { endOfDay } from "./parts/override_dialog.js";
 
 const MOST_SHOWN = 500; // cells of a difference; all are taken
@@ -53,6 +54,7 @@ function Export({ tenant }) {
     <h2>${t("excel.out")}</h2>
     <p>${t("excel.out-words")}</p>
     <${Filters} tenant=${tenant} value=${filters} onInput=${setFilters} />
+    ${work.isBusy && html`<p role="status">${t("excel.making")}</p>`}
     ${work.error && html`<${Problem} error=${work.error} />`}
     <div class="actions">
       <button type="button" class="main" disabled=${work.isBusy} onClick=${() => work.run("xlsx")}>${t("excel.xlsx")}</button>
@@ -68,8 +70,8 @@ function Import({ tenant }) {
   const work = useWork(async (file) => {
     setFound(null);
     setTaken(null);
-    const answer = await api.post(at(tenant, "plan", "imports"), file);
-    setFound(answer);
+    const [answer, period] = await Promise.all([api.post(at(tenant, "plan", "imports"), file), periodOf(tenant)]);
+    setFound({ ...answer, period });
     announce(t("excel.compared", { n: answer.total }));
   });
   const choose = (event) => {
@@ -95,11 +97,11 @@ function Import({ tenant }) {
 
 /** What a workbook would change, cell by cell, before it is taken. */
 function Difference({ tenant, found, onDone, onClose }) {
-  const { changes, problems, total, night } = found;
+  const { changes, problems, total, night, period } = found;
   const columns = [
     { label: t("excel.cell"), isHead: true, cell: (row) => html`<code>${row.cell}</code>` },
     { label: t("excel.series"), cell: (row) => html`${row.name ?? row.product}<p class="small">${row.site} · ${row.product}</p>` },
-    { label: t("excel.date"), cell: (row) => fmt.day(row.date) },
+    { label: t("excel.date"), kind: "day", cell: (row) => when(row.date, period) },
     { label: t("excel.baseline"), isNumber: true, cell: (row) => pieces(row.baseline) },
     { label: t("excel.before"), isNumber: true, cell: (row) => pieces(row.before) },
     { label: t("excel.after"), isNumber: true, cell: (row) => html`<strong>${pieces(row.after)}</strong>${row.formula && html`<p class="small"><code>${row.formula}</code></p>`}` },

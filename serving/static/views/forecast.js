@@ -63,10 +63,10 @@ function Node({ tenant, may, found, again }) {
       <h2>${t("override.here")}</h2>
       <${OverrideTable} tenant=${tenant} may=${may} rows=${found.overrides.data} onChange=${again} period=${head.period} />
     </section>`}
-    ${found.told?.data && html`<${Why} told=${found.told.data} />`}
+    ${found.told?.data && html`<${Why} told=${found.told.data} period=${head.period} />`}
     ${found.told?.error && html`<section><h2>${t("why.title")}</h2><${Missing} what="forecast.missing.why" error=${found.told.error} /></section>`}
     ${found.children && html`<${Children} tenant=${tenant} children=${found.children} />`}
-    ${found.accuracy.data ? html`<${Accuracy} rows=${found.accuracy.data} />` : html`<section><h2>${t("accuracy.title")}</h2><${Missing} what="forecast.missing.accuracy" error=${found.accuracy.error} /></section>`}
+    ${found.accuracy.data ? html`<${Accuracy} rows=${found.accuracy.data} period=${head.period} />` : html`<section><h2>${t("accuracy.title")}</h2><${Missing} what="forecast.missing.accuracy" error=${found.accuracy.error} /></section>`}
     <${OverrideDialog}
       isOpen=${isOverriding}
       tenant=${tenant}

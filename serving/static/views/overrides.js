@@ -75,7 +75,7 @@ function Value({ tenant }) {
     <div class="segmented" role="group" aria-label=${t("value.by")}>
       ${["person", "product"].map((one) => html`<button type="button" aria-pressed=${one === by} onClick=${() => setBy(one)}>${t(`value.by.${one}`)}</button>`)}
     </div>
-    <${Asked} of=${found}>${(data) => html`<${ValueTable} by=${by} rows=${data.values} />`}<//>
+    <${Asked} of=${found}>${(data) => html`<${ValueTable} by=${by} rows=${data.values.filter((row) => row.overrides)} />`}<//>
   </section>`;
 }
 
@@ -84,13 +84,13 @@ function ValueTable({ by, rows }) {
   const most = Math.min(Math.max(...known.map(Math.abs), 0.1), 1);
   const columns = [
     { label: t(`value.name.${by}`), isHead: true, cell: (row) => (by === "person" ? who(row.name) : row.name) },
+    { label: t("value.verdict"), cell: (row) => html`<${Mark} kind=${VERDICTS[row.verdict]}>${t(`value.verdict.${row.verdict}`)}<//>` },
+    { label: t("value.added"), isNumber: true, cell: (row) => fmt.percent(row.value_added, 1, true) },
+    { label: t("value.band"), cell: (row) => html`<span class="bias"><${Interval} ...${row} value=${row.value_added} most=${most} /> <span class="small number">${band(row)}</span></span>` },
     { label: t("value.overrides"), isNumber: true, cell: (row) => fmt.number(row.overrides) },
     { label: t("value.units"), isNumber: true, cell: (row) => pieces(row.units) },
     { label: t("value.baseline-error"), isNumber: true, cell: (row) => pieces(row.baseline_error) },
     { label: t("value.final-error"), isNumber: true, cell: (row) => pieces(row.final_error) },
-    { label: t("value.added"), isNumber: true, cell: (row) => fmt.percent(row.value_added, 1, true) },
-    { label: t("value.band"), cell: (row) => html`<span class="bias"><${Interval} ...${row} value=${row.value_added} most=${most} /> <span class="small number">${band(row)}</span></span>` },
-    { label: t("value.verdict"), cell: (row) => html`<${Mark} kind=${VERDICTS[row.verdict]}>${t(`value.verdict.${row.verdict}`)}<//>` },
   ];
   return html`<${Table} caption=${t("value.title")} isCaptionHidden columns=${columns} rows=${rows} rowKey=${(row) => row.name} empty=${t("value.none")} />`;
 }

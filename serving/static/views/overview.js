@@ -5,6 +5,7 @@ import { fmt, t } from "../i18n.js";
 import { href } from "../router.js";
 import { Asked, Heading, html, Mark, Notice, Table, useAsk, useState } from "../ui.js";
 import { fallbackReason, jobName, measureName, tableName } from "../words.js";
+import { STEPS } from "./parts/numbers.js";
 
 export default function Overview({ tenant, may }) {
   const asked = useAsk((signal) => api.get(at(tenant, "overview"), {}, { signal }), [tenant]);
@@ -70,14 +71,14 @@ function Exceptions({ data, tenant, may }) {
       ${button("", total)} ${KINDS.filter((name) => counts[name]).map((name) => button(name, counts[name]))}
     </div>
     <ol class="exceptions">
-      ${shown.map((one, i) => html`<${Exception} key=${`${one.kind}${one.site}${one.product}${i}`} one=${one} ...${{ tenant, may }} />`)}
+      ${shown.map((one, i) => html`<${Exception} key=${`${one.kind}${one.site}${one.product}${i}`} one=${one} period=${data.period} ...${{ tenant, may }} />`)}
     </ol>
     ${shown.length < (kind ? counts[kind] : total) &&
     html`<p class="note">${t("exceptions.first", { n: shown.length, total: kind ? counts[kind] : total })}</p>`}
   </section>`;
 }
 
-function Exception({ one, tenant, may }) {
+function Exception({ one, period, tenant, may }) {
   const group = [one.product_group, one.product_sub_group, one.product || !one.product_group ? null : one.site];
   const what = one.name ?? one.product ?? (group.filter(Boolean).join(" · ") || t(`exception.${one.kind}.whole`));
   const address = target(one, tenant, may);
@@ -87,7 +88,7 @@ function Exception({ one, tenant, may }) {
       ${address ? html`<a href=${address}>${what}</a>` : html`<strong>${what}</strong>`}
       ${one.product && html`<span class="note"> ${[one.product, one.site].filter(Boolean).join(" · ")}</span>`}
     </div>
-    <div>${sentence(one)}</div>
+    <div>${sentence(one, period)}</div>
     <div class="note">${t(`exception.${one.kind}.do`)}</div>
   </li>`;
 }
@@ -100,7 +101,7 @@ function target(one, tenant, may) {
   return may("evidence:read") ? href(tenant, "quality") : null;
 }
 
-function sentence(one) {
+function sentence(one, period) {
   const key = `exception.${one.kind}.says`;
   if (one.kind === "change") {
     const difference = one.units_same - one.units_before;
@@ -113,7 +114,7 @@ function sentence(one) {
     }) + money;
   }
   if (one.kind === "error") {
-    return t(key, { n: one.days, wape: fmt.percent(one.wape), naive: fmt.percent(one.naive_wape) });
+    return t(`${key}.${period}`, { n: one.days / STEPS[period], wape: fmt.percent(one.wape), naive: fmt.percent(one.naive_wape) });
   }
   if (one.kind === "alert") return t(key, { measure: measureName(one.measure), night: fmt.date(one.night) });
   if (one.kind === "stale_override") {
@@ -137,7 +138,7 @@ function Totals({ data }) {
     ${figure(
       t("totals.units"),
       fmt.number(totals.units),
-      share === null ? t("totals.no-before") : t("totals.change", { share: fmt.percent(share, 1, true) }),
+      share === null ? t("totals.no-before") : t(`totals.change.${data.period}`, { share: fmt.percent(share, 1, true) }),
     )}
     ${totals.value !== null &&
     figure(

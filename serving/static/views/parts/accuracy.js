@@ -2,16 +2,16 @@
 
 import { fmt, t } from "../../i18n.js";
 import { Empty, html, Table } from "../../ui.js";
-import { Diverging } from "./numbers.js";
+import { Diverging, STEPS } from "./numbers.js";
 
 const BIAS_SHOWN = 0.3; // share of the units that is a bar of full width
 const BIAS_SMALL = 0.02;
 
-/** `rows` as the API has them in `accuracy`: {days, nights, wape, bias, naive_wape, value_added, covered, ...}. */
-export function Accuracy({ rows }) {
+/** `rows` as the API has them in `accuracy`: {days, nights, wape, bias, naive_wape, value_added, covered, ...}; `period` is day or week. */
+export function Accuracy({ rows, period }) {
   const judged = rows.filter((row) => row.nights && row.wape !== null);
   const columns = [
-    { label: t("accuracy.ahead"), isHead: true, cell: (row) => t("accuracy.days", { n: row.days }) },
+    { label: t("accuracy.ahead"), isHead: true, cell: (row) => t(`accuracy.first.${period}`, { n: row.days / STEPS[period] }) },
     { label: t("accuracy.wape"), isNumber: true, cell: (row) => fmt.percent(row.wape, 1) },
     { label: t("accuracy.naive"), isNumber: true, cell: (row) => fmt.percent(row.naive_wape, 1) },
     { label: t("accuracy.added"), isNumber: true, cell: (row) => fmt.percent(row.value_added, 1, true) },
@@ -23,7 +23,7 @@ export function Accuracy({ rows }) {
     <h2>${t("accuracy.title")}</h2>
     ${judged.length
       ? html`<${Table} caption=${t("accuracy.title")} isCaptionHidden columns=${columns} rows=${judged} rowKey=${(row) => row.days} />
-          <p class="hint">${t("accuracy.hint")}</p>`
+          <p class="hint">${t("accuracy.hint")} ${t(`accuracy.naive.${period}`)} ${t("accuracy.hint-range")}</p>`
       : html`<${Empty}>${t("accuracy.none")}<//>`}
   </section>`;
 }

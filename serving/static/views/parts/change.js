@@ -41,6 +41,7 @@ export function ChangeFields({ draft, onInput, errors = {}, period, first, last 
       <${Field} type="date" label=${t("change.first")} required autofocus min=${first} max=${last} value=${draft.first} onInput=${set("first")} error=${errors.first} />
       <${Field} type="date" label=${t("change.last")} required min=${first} max=${last} value=${draft.last} onInput=${set("last")} error=${errors.last} />
     </div>
+    ${period === "week" && html`<p class="hint">${t("change.weeks")}</p>`}
     <div class="filters">
       <${Field} label=${t("change.how")} value=${draft.how} onInput=${set("how")} options=${HOWS.map((how) => [how, t(`change.how.${how}.${period}`)])} />
       <${Field} label=${t(`change.value.${draft.how}`)} required inputmode="decimal" autocomplete="off" value=${draft.text} onInput=${set("text")} error=${errors.text} />

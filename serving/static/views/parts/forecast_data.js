@@ -4,12 +4,12 @@ import { api, ApiError, at } from "../../api.js";
 import { t } from "../../i18n.js";
 import { isoDay, marksOf, seconds } from "../../plot.js";
 import { childOf, isSeries, levelOf, meets, paramsOf } from "./node.js";
+import { STEPS } from "./numbers.js";
 
 const MOST_ROWS = 10_000; // of a plan that is summed here; larger nodes show their overrides in the list alone
 const MOST_CODES = 200; // products that one question may name
 const PAGE_OVERRIDES = 1000;
 const DAY = 86_400;
-export const STEPS = { day: 1, week: 7 };
 
 /** The parts of a node: each is {data} or {error}, apart from the forecast itself, without which there is nothing to show. */
 export async function askNode(tenant, node, signal) {

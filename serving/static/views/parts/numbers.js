@@ -1,8 +1,9 @@
 // Numbers with a small picture, which is for the eye alone: sign and word say the same.
 
-import { fmt } from "../../i18n.js";
+import { fmt, t } from "../../i18n.js";
 import { html } from "../../ui.js";
 
+export const STEPS = { day: 1, week: 7 }; // days of a period
 const NOTHING = 0.0005; // share below which nothing has changed
 
 /** What a row of {units_same, units_before} changed since last night; null where there is nothing to compare. */
@@ -56,6 +57,9 @@ export const pieces = (value, among = []) => fmt.number(value, digits(value, amo
 
 /** The same with its sign. */
 export const signedPieces = (value, among = []) => fmt.signed(value, digits(value, among));
+
+/** A day, or a week by its Monday, as the first cell of a row. */
+export const when = (date, period) => (period === "week" ? t("chart.week-of", { date: fmt.date(date) }) : fmt.day(date));
 
 /** Who did something, as people call him: without the sort of caller that the API puts before a name. */
 export const who = (actor) => actor?.replace(/^user:/, "") ?? "–";

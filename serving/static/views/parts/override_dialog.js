@@ -5,8 +5,10 @@ import { t } from "../../i18n.js";
 import { isoDay, seconds } from "../../plot.js";
 import { announce, Dialog, Field, html, Problem, useState, useWork } from "../../ui.js";
 import { ChangeFields, draftOf, Effect, effect, read } from "./change.js";
-import { STEPS } from "./forecast_data.js";
 import { paramsOf, placeOf } from "./node.js";
+import { STEPS } from "./numbers.js";
+
+const SUGGESTED = { day: 7, week: 4 }; // periods that a new override begins with
 
 /** A day's last moment where the reader is, as the API takes it. */
 export const endOfDay = (day) => new Date(`${day}T23:59:59`).toISOString();
@@ -23,7 +25,8 @@ const dayOf = (moment) => {
 export function OverrideDialog({ isOpen, tenant, node, period, rows, onClose, onDone }) {
   const save = (body) => api.post(at(tenant, "overrides"), { ...paramsOf(node), ...body });
   const dates = rows.map((row) => row.date).sort();
-  const start = { first: dates[0], last: dates[Math.min(6, dates.length - 1)], how: "percent" };
+  const last = dates[Math.min(SUGGESTED[period], dates.length) - 1];
+  const start = { first: dates[0], last: last && lastOf(last, period), how: "percent" };
   return html`<${Dialog} title=${t("override.make")} isOpen=${isOpen} onClose=${onClose}>
     <p><strong>${placeOf(node)}</strong></p>
     <${OverrideForm} ...${{ period, rows, start, save, onClose, onDone }} />

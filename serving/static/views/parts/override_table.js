@@ -6,7 +6,7 @@ import { announce, Asked, Dialog, html, Mark, Notice, Problem, Table, useAsk, us
 import { amount } from "./change.js";
 import { periodOf } from "./forecast_data.js";
 import { linkTo, nodeOf, placeOf } from "./node.js";
-import { pieces, who } from "./numbers.js";
+import { pieces, when, who } from "./numbers.js";
 import { OverrideForm } from "./override_dialog.js";
 
 const KINDS = { active: "good", stale: "warn", expired: "info", withdrawn: "info" };
@@ -101,7 +101,7 @@ function Withdraw({ path, headers, onClose, onDone }) {
 
 function Days({ days, period }) {
   const columns = [
-    { label: t(`chart.${period}`), isHead: true, cell: (day) => (period === "week" ? t("chart.week-of", { date: fmt.date(day.date) }) : fmt.day(day.date)) },
+    { label: t(`chart.${period}`), isHead: true, kind: "day", cell: (day) => when(day.date, period) },
     { label: t("override.baseline-then"), isNumber: true, cell: (day) => pieces(day.baseline_then) },
     { label: t("override.baseline-now"), isNumber: true, cell: (day) => pieces(day.baseline_now) },
     { label: t("override.final"), isNumber: true, cell: (day) => pieces(day.final) },
@@ -112,7 +112,7 @@ function Days({ days, period }) {
 function History({ versions, period }) {
   const columns = [
     { label: t("override.version"), isHead: true, isNumber: true, cell: (one) => fmt.number(one.version) },
-    { label: t("override.at"), cell: (one) => fmt.moment(one.made_at) },
+    { label: t("override.at"), kind: "day", cell: (one) => fmt.moment(one.made_at) },
     { label: t("override.by"), cell: (one) => who(one.made_by) },
     { label: t("override.what"), cell: (one) => (one.is_withdrawn ? t("override.state.withdrawn") : `${amount(one, period)}, ${fmt.span(one.first, one.last)}`) },
     { label: t("override.reason"), cell: (one) => one.is_withdrawn ? "" : one.reason },

@@ -8,9 +8,8 @@ import { go, href } from "../../router.js";
 import { announce, Asked, Dialog, Field, Heading, html, Notice, Problem, Table, useAsk, useState, useWork } from "../../ui.js";
 import { plansOf } from "../scenarios.js";
 import { amount, ChangeFields, draftOf, read } from "./change.js";
-import { STEPS } from "./forecast_data.js";
 import { ALL, FIELDS, isSame, nodeOf, paramsOf, placeOf } from "./node.js";
-import { Diverging, pieces, signedPieces, who } from "./numbers.js";
+import { Diverging, pieces, signedPieces, STEPS, who } from "./numbers.js";
 import { Search } from "./search.js";
 import { Tree } from "./tree.js";
 

@@ -12,15 +12,15 @@ const ALIKE = [
   { below: Infinity, word: "hardly" },
 ];
 
-/** `told` is the API's `explanation`. */
-export function Why({ told }) {
+/** `told` is the API's `explanation`; `period` is day or week. */
+export function Why({ told, period }) {
   return html`<section>
     <h2>${t("why.title")}</h2>
     <p>${told.text[language()]}</p>
     ${told.fallback_reason && html`<p class="hint">${t("why.fallback", { reason: fallbackReason(told.fallback_reason) })}</p>`}
     <div class="pair">
-      <${Drivers} told=${told} />
-      ${told.changes && html`<${Changes} changes=${told.changes} />`}
+      <${Drivers} told=${told} period=${period} />
+      ${told.changes && html`<${Changes} changes=${told.changes} period=${period} />`}
     </div>
     ${told.cases.length > 0 && html`<${Cases} told=${told} />`}
   </section>`;
@@ -29,31 +29,32 @@ export function Why({ told }) {
 const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
 
 /** [name, units] of what moves the forecast, the largest first; numbers from outside by their own names. */
-function movers(drivers, factors, isLevelOne) {
+function movers(drivers, factors, isLevelOne, period) {
+  const words = (name) => t(name === "season" ? `why.driver.season.${period}` : `why.driver.${name}`);
   const named = Object.entries(factors).map(([name, units]) => [t("why.factor", { name }), units]);
   const unnamed = drivers.factor - sum(named.map(([, units]) => units));
   const own = Object.entries(drivers).filter(([name]) => name !== "factor" && (isLevelOne || name !== "level"));
-  const all = [...own.map(([name, units]) => [t(`why.driver.${name}`), units]), ...named, [t("why.driver.factor"), unnamed]];
+  const all = [...own.map(([name, units]) => [words(name), units]), ...named, [t("why.driver.factor"), unnamed]];
   return all.filter(([, units]) => Math.abs(units) >= SHOWN).sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]));
 }
 
-function Drivers({ told }) {
+function Drivers({ told, period }) {
   const factors = Object.fromEntries(Object.entries(told.factors).map(([name, days]) => [name, sum(days)]));
   return html`<${Steps}
     title=${t("why.drivers")}
     first=${[t("why.driver.level"), told.drivers.level]}
-    steps=${movers(told.drivers, factors, false)}
+    steps=${movers(told.drivers, factors, false, period)}
     last=${[t("why.total"), told.units_q50]}
   />`;
 }
 
-function Changes({ changes }) {
+function Changes({ changes, period }) {
   const { night, units_before, units_now, share, model_version_before: before, model_version: now } = changes;
   return html`<div>
     <${Steps}
       title=${t("why.changes", { date: fmt.date(night) })}
       first=${[t("why.before"), units_before]}
-      steps=${movers(changes.drivers, changes.factors, true)}
+      steps=${movers(changes.drivers, changes.factors, true, period)}
       last=${[t("why.now"), units_now, share]}
     />
     <p class="hint">
