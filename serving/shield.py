@@ -81,7 +81,7 @@ class Shield:
             await self._refuse(problem, scope, receive, finish)
             return
         # HEAD is asked like GET: the server, whose own the scope stays, leaves the body out.
-        asked = scope | {"method": "GET"} if scope["method"] == "HEAD" else scope
+        asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
         try:
             await self._app(asked, _counted(receive, _most(scope)), finish)
         except Exception:

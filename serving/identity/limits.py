@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 SECONDS = 60
 REDIS_PATIENCE = 0.25  # seconds: a counter must not hold up what it counts
+REDIS_REST = 5.0  # seconds for which one that did not answer is not asked
 
 
 class Counts(Protocol):
@@ -45,14 +47,18 @@ class Memory:
 class InRedis:
     """Counts that several processes share. While Redis is away each counts for itself."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, seconds: Callable[[], float] = time.monotonic) -> None:
         self._redis = Redis.from_url(
             address, socket_timeout=REDIS_PATIENCE, socket_connect_timeout=REDIS_PATIENCE, retry=None
         )
         self._meanwhile = Memory()
+        self._seconds = seconds
         self._is_away = False
+        self._ask_at = seconds()
 
     async def add(self, key: str, window: int) -> tuple[int, int]:
+        if self._seconds() < self._ask_at:
+            return await self._meanwhile.add(key, window)
         name = f"uretimiq:rate:{key}:"
         try:
             async with self._redis.pipeline(transaction=False) as asked:
@@ -64,6 +70,7 @@ class InRedis:
             if not self._is_away:
                 log.warning("Redis does not answer (%s): each process counts requests for itself", error)
             self._is_away = True
+            self._ask_at = self._seconds() + REDIS_REST
             return await self._meanwhile.add(key, window)
         self._is_away = False
         return int(now), int(before or 0)

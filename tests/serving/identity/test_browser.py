@@ -88,6 +88,13 @@ def test_a_replay_after_the_grace_ends_the_whole_family(reloaded, visitor):
     assert [row["target"] for row in visitor.audit("session.refresh_reused")] == ["user:viewer-acme"]
 
 
+def test_a_clock_that_was_set_back_gives_no_longer_grace(reloaded, visitor):
+    visitor.api.clock.later(-50)
+
+    assert reloaded().status_code == 401
+    assert [row["target"] for row in visitor.audit("session.refresh_reused")] == ["user:viewer-acme"]
+
+
 def test_a_replay_once_the_successor_is_used_ends_the_whole_family(reloaded):
     last = cookie_of(reloaded(reloaded.given))
 

@@ -1,6 +1,8 @@
 """How many requests a minute: in this process, and in a real Valkey for several."""
 
 import asyncio
+import contextlib
+import socket
 from datetime import timedelta
 
 import pytest
@@ -107,3 +109,22 @@ def test_memory_holds_two_minutes_at_most(clock):
         asyncio.run(memory.add(f"key-{window}", window))
 
     assert sum(len(counts) for counts in memory._windows.values()) == 2
+
+
+def test_a_redis_that_does_not_answer_is_asked_again_only_after_a_rest(clock):
+    """It accepts connections and says nothing, as one that hangs does."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.setblocking(False)
+        limits = Limits(
+            InRedis(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", lambda: clock.seconds), lambda: clock.now
+        )
+        asked = []
+        for seconds in (0, 1, 5):
+            clock.later(seconds)
+            ask(limits, "x", "y", "z")
+            asked.append(0)
+            with contextlib.suppress(BlockingIOError):
+                while silent.accept():
+                    asked[-1] += 1
+
+    assert asked == [1, 0, 1]
