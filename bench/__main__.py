@@ -13,6 +13,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 USUAL = (
     ("api.py",),
+    ("page.py",),
     ("ingest.py", "throughput", "--rows", "2000000", "--files", "20"),
     ("ingest.py", "idle", "--known", "100", "2000"),
     ("features.py", "--series", "154", "--days", "1900"),
@@ -20,7 +21,8 @@ USUAL = (
     ("decisions.py",),
 )
 FULL = (
-    ("api.py", "--seconds", "30"),
+    ("api.py", "--tenants", "300", "--series", "10000", "--workers", "2", "--rate", "200", "--requests", "200000"),
+    ("page.py", "--series", "1000"),
     ("ingest.py", "throughput", "--rows", "20000000", "--files", "200"),
     ("ingest.py", "idle", "--known", "100", "20000"),
     ("features.py", "--series", "154", "--days", "1900"),
