@@ -76,7 +76,7 @@ export async function download(path, params, name, headers = {}) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-/** Calls `listener` with true or false when somebody has signed in or out; returns the way to stop it. */
+/** Calls `listener` with "in" or "out" when somebody has signed in or out, with "ended" when the API ended the session; returns the way to stop it. */
 export function onSession(listener) {
   listeners.add(listener);
   return () => listeners.delete(listener);
@@ -89,7 +89,7 @@ export async function signIn(username, password, code, fresh) {
 
 export async function signOut() {
   await browser("sign-out");
-  forget();
+  forget("out");
 }
 
 /**
@@ -181,15 +181,15 @@ function key() {
 function take(answer) {
   const isNew = token === null;
   token = answer.access_token;
-  if (isNew) tell(true);
+  if (isNew) tell("in");
 }
 
-function forget() {
+function forget(state = "ended") {
   const was = token !== null;
   token = null;
-  if (was) tell(false);
+  if (was) tell(state);
 }
 
-function tell(isSignedIn) {
-  for (const listener of listeners) listener(isSignedIn);
+function tell(state) {
+  for (const listener of listeners) listener(state);
 }

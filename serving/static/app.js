@@ -15,7 +15,7 @@ function App() {
   const [, again] = useState(0);
   useEffect(() => onLanguage(() => again((n) => n + 1)), []);
   useEffect(() => {
-    const stop = onSession((isSignedIn) => setSession({ state: isSignedIn ? "in" : "out" }));
+    const stop = onSession((state) => setSession({ state }));
     refresh()
       .then((isSignedIn) => setSession({ state: isSignedIn ? "in" : "out" }))
       .catch((error) => setSession({ state: "unknown", error }));
@@ -23,8 +23,8 @@ function App() {
   }, []);
   if (session.state === "in") return html`<${SignedIn} />`;
   return html`<${Frame}>
-    ${session.state === "out"
-      ? html`<${SignIn} />`
+    ${["out", "ended"].includes(session.state)
+      ? html`<${SignIn} isEnded=${session.state === "ended"} />`
       : session.error
         ? html`<${Problem} error=${session.error} again=${() => location.reload()} />`
         : html`<${Busy} />`}

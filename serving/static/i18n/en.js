@@ -53,6 +53,7 @@ export default {
   "sign-in.wrong": "User name, password or code is wrong. A code changes every 30 seconds and counts once.",
   "sign-in.locked": "Too many failed tries",
   "sign-in.wait": "For safety wait {time}, then try again. If you forgot your password, your administrator can reset it.",
+  "sign-in.ended": "Your session has ended. Sign in again to go on.",
   "sign-in.forgotten": "If you lost your password or your phone, ask your administrator.",
   "sign-out": "Sign out",
 

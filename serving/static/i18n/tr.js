@@ -53,6 +53,7 @@ export default {
   "sign-in.wrong": "Kullanıcı adı, parola veya kod yanlış. Kod 30 saniyede bir değişir ve bir kez kullanılır.",
   "sign-in.locked": "Çok fazla hatalı deneme",
   "sign-in.wait": "Güvenlik için {time} bekleyin, sonra yeniden deneyin. Parolanızı unuttuysanız yöneticiniz sıfırlayabilir.",
+  "sign-in.ended": "Oturumunuz sona erdi. Sürdürmek için yeniden oturum açın.",
   "sign-in.forgotten": "Parolanızı veya telefonunuzu kaybettiyseniz yöneticinize başvurun.",
   "sign-out": "Çıkış",
 

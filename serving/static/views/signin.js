@@ -9,7 +9,8 @@ const COMPANY = document.querySelector('meta[name="company-login"]')?.content ==
 const MORE = { "code-needed": "code", "new-password-needed": "fresh" }; // what is asked besides name and password
 const FIRST = { name: "username", code: "code", fresh: "fresh" }; // the field that a step begins with
 
-export default function SignIn() {
+/** `isEnded`: somebody was signed in until now, and did not sign out. */
+export default function SignIn({ isEnded }) {
   const [name, setName] = useState("");
   const [password, setPassword] = useState("");
   const [code, setCode] = useState("");
@@ -71,6 +72,7 @@ export default function SignIn() {
               autocomplete="current-password"
               required
             />`}
+      ${isEnded && !error && html`<${Notice} kind="warn"><p>${t("sign-in.ended")}</p><//>`}
       ${refusal && !error && html`<${Notice} kind="bad"><p>${t(refusal)}</p><//>`}
       ${error && !(error.kind in MORE) && html`<${Refused} error=${error} />`}
       <div class="actions">
