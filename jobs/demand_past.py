@@ -121,14 +121,15 @@ class Past:
         named = self._streams[PRODUCTS].answer(_PRODUCTS, only=_among(tenants), series=series).to_pandas()
         sites = self._sites(series)
         told = self._streams[SITES].answer(_CURRENCIES, only=_among(tenants), sites=sites).to_pylist()
-        currencies = {(row["tenant"], row["site"]): row["currency"] for row in told}
+        currencies: dict[str, dict[str, str]] = {tenant: {} for tenant in tenants}
+        for row in told:
+            currencies[row["tenant"]][row["site"]] = row["currency"]
         events = self._events(sites)
         found = {}
         for tenant in tenants:
             mine = series.filter(pc.equal(series["tenant"], tenant))
             names = named[named["tenant"] == tenant].set_index("row").reindex(range(len(mine)))
-            of_sites = {site: currency for (of, site), currency in currencies.items() if of == tenant}
-            found[tenant] = Plain(mine, names, of_sites, events[tenant])
+            found[tenant] = Plain(mine, names, currencies[tenant], events[tenant])
         return found
 
     def sales(self, tenant: str, series: pa.Table) -> tuple[Sold, dict[int, list[date]]]:

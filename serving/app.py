@@ -124,7 +124,7 @@ def create_app(
     app.include_router(plans.router)
     stale = stale_overrides(plans.plans.stale)
     app.include_router(board_router(settings, lake, forecasts, totals, tables, demand, now, [stale]))
-    app.include_router(exchange_router(forecasts, plans.plans, state, identity.audit, sealed, limits, now))
+    app.include_router(exchange_router(forecasts, plans.plans, state, identity, sealed, limits, now))
     app.openapi = lambda: document(app)  # type: ignore[method-assign]
     index = ""
 

@@ -18,7 +18,7 @@ from serving.idempotency import once
 from serving.identity.access import Access, caller_of, principal_of
 from serving.identity.documents import told
 from serving.identity.limits import Limits
-from serving.identity.rights import Rights
+from serving.identity.service import Identity
 from serving.problems import Problem, responses
 from serving.render import CSV, json_bytes
 from serving.tenants import TENANT_KINDS, Tenant
@@ -32,9 +32,9 @@ LinkId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="Of the link,
 class LinkRoutes:
     """The addresses; `router` holds them. `sources` gives the rows of each kind of link."""
 
-    def __init__(self, links: Links, rights: Rights, sources: dict[str, Source], limits: Limits) -> None:
+    def __init__(self, links: Links, identity: Identity, sources: dict[str, Source], limits: Limits) -> None:
         self._links = links
-        self._rights = rights
+        self._identity = identity
         self._sources = sources
         self._limits = limits
         self.router = APIRouter(tags=["links"])
@@ -95,7 +95,7 @@ class LinkRoutes:
         if link is None:
             raise Problem("link-refused", "the link is unknown, revoked or at its end: make another one")
         request.state.actor, request.state.tenant = f"link:{link['link_id']}", link["tenant"]
-        may = await run_in_threadpool(self._rights.may, link["created_by"], SCOPE_OF[link["what"]], link["tenant"])
+        may = await run_in_threadpool(self._identity.may, link["created_by"], SCOPE_OF[link["what"]], link["tenant"])
         if not may:
             why = "who made the link may not read this any more: somebody who may has to make another one"
             raise Problem("link-refused", why)

@@ -14,10 +14,9 @@ from serving.exchange.link_routes import LinkRoutes, Source
 from serving.exchange.links import Links
 from serving.exchange.schemas import Filters
 from serving.forecasts import Forecasts
-from serving.identity.audit import Audit
 from serving.identity.limits import Limits
-from serving.identity.rights import Rights
 from serving.identity.secret import Secret
+from serving.identity.service import Identity
 from serving.nights import Selection
 from serving.plans.plan import Plans
 from serving.state.database import State
@@ -27,7 +26,7 @@ def exchange_router(
     forecasts: Forecasts,
     plans: Plans,
     state: State,
-    audit: Audit,
+    identity: Identity,
     secret: Secret,
     limits: Limits,
     now: Callable[[], datetime],
@@ -45,6 +44,6 @@ def exchange_router(
 
     router = APIRouter()
     sources: dict[str, Source] = {"forecasts": forecast_rows, "plan": plan_rows}
-    router.include_router(LinkRoutes(Links(state, audit, now), Rights(state, now), sources, limits).router)
-    router.include_router(ImportRoutes(plans, Imports(state, audit, plans, now), secret).router)
+    router.include_router(LinkRoutes(Links(state, identity.audit, now), identity, sources, limits).router)
+    router.include_router(ImportRoutes(plans, Imports(state, identity.audit, plans, now), secret).router)
     return router

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, insert, select, update
 
 from serving.identity.audit import Audit
 from serving.identity.roles import Caller, Principal, check_scopes, check_tenant
@@ -82,7 +82,14 @@ class Keys:
 
     def principal(self, key: str) -> Principal | None:
         """Whose key it is; None if it is unknown, revoked or at its end."""
-        query = select(API_KEYS).where(API_KEYS.c.key_hash == fingerprint(key))
+        return self._principal(API_KEYS.c.key_hash == fingerprint(key))
+
+    def by_prefix(self, prefix: str) -> Principal | None:
+        """The same of a key that is not brought but named."""
+        return self._principal(API_KEYS.c.prefix == prefix)
+
+    def _principal(self, which: ColumnElement[bool]) -> Principal | None:
+        query = select(API_KEYS).where(which)
         with self._state.read() as connection:
             row = connection.execute(query).mappings().first()
         if row is None or row["revoked_at"] or row["expires_at"] <= self._now():

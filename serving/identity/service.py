@@ -32,6 +32,12 @@ class Identity:
     tokens: AccessTokens
     members: Members
 
+    def may(self, actor: str, scope: str, tenant: str) -> bool:
+        """Whether `user:NAME` or `key:PREFIX` may do that now, though it is not he who asks: what he made goes on only so long."""
+        kind, _, name = actor.partition(":")
+        principal = self.users.by_name(name) if kind == "user" else self.keys.by_prefix(name)
+        return principal is not None and principal.may(scope, tenant)
+
 
 def build(state: State, secret: Secret, now: Callable[[], datetime], passwords: Passwords | None = None) -> Identity:
     """The parts over `state`; `passwords` says how hard a password is hashed."""

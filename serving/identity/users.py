@@ -169,6 +169,13 @@ class Users:
                 return None
             return Principal(f"user:{name}", scopes_of(_grants(connection, user_id)), user_id, session_id)
 
+    def by_name(self, name: str) -> Principal | None:
+        """Who that is, without a session; None if nobody has the name or he is disabled."""
+        query = select(USERS.c.user_id).where(USERS.c.name == name, USERS.c.disabled_at.is_(None))
+        with self._state.read() as connection:
+            user_id = connection.execute(query).scalar()
+            return Principal(f"user:{name}", scopes_of(_grants(connection, user_id))) if user_id else None
+
     def grant_in(
         self, connection: Connection, caller: Caller, user_id: str, name: str, grants: Mapping[str, str]
     ) -> None:
