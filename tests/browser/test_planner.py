@@ -70,7 +70,6 @@ def planner_site(make_site):
     """With the planner ayse, who has a second factor, and the viewer can."""
     made = make_site()
     write_planner(made.plant)
-    made.clock.later()  # the server may have looked before there was anything
     made.user()
     made.user("can", acme="viewer")
     return made
